@@ -1,0 +1,208 @@
+//! The envelope: the one thing that crosses the queue.
+//!
+//! Ingest seals a [`Happening`] with whom it is about into a versioned JSON body; the worker opens
+//! it. The types on the wire are apart from the types that compute, so that either can change.
+//!
+//! **Invariant**: a body that was sealed opens to an equal envelope, and a newer version is told
+//! from garbage: the one is left for a newer worker, the other is a dead letter.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, SubsecRound, Utc};
+use serde::{Deserialize, Serialize};
+
+use crate::event::{EventName, Page, RESERVED_PATHWAY, is_listable};
+use crate::facts::Happening;
+use crate::identity::{Person, sha256_hex};
+use crate::ports::Outgoing;
+use crate::state::instant;
+
+/// The version that this code writes, and the newest that it reads.
+pub const VERSION: u64 = 1;
+
+/// One event on its way, with whom it is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Envelope {
+    /// The event id, as given or made.
+    pub id: String,
+    /// Ties log lines of ingest and worker together: the request's id.
+    pub correlation_id: String,
+    /// When ingest accepted it.
+    pub accepted_at: DateTime<Utc>,
+    /// Whom it is about.
+    pub person: Person,
+    /// What happened.
+    pub happening: Happening,
+    /// Whether a worker already sent it on to the contact's canonical group: it is never sent on
+    /// again.
+    pub hopped: bool,
+}
+
+/// A body that is no envelope of ours.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum OpenFault {
+    /// A newer ingest wrote it: leave it for a newer worker.
+    #[error("the envelope has version {0}, and this worker reads up to {VERSION}")]
+    Newer(u64),
+    /// It will never be read.
+    #[error("the body is no envelope: {0}")]
+    Unreadable(String),
+    /// It is an envelope, and its event can't be.
+    #[error("the envelope holds no valid event: {0}")]
+    Invalid(String),
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct Wire {
+    v: u64,
+    kind: Kind,
+    id: String,
+    #[serde(default)]
+    correlation_id: String,
+    accepted_at: String,
+    contact: WireContact,
+    event: WireEvent,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    hopped: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Kind {
+    Event,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct WireContact {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    email: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    contact_id: Option<String>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct WireEvent {
+    name: String,
+    at: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pathway: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    course: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    module: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    source: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    viewed: Option<WirePage>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct WirePage {
+    #[serde(rename = "type")]
+    content_type: String,
+    slug: String,
+}
+
+#[derive(Deserialize)]
+struct Version {
+    v: u64,
+}
+
+impl Envelope {
+    /// The message that carries it, in its person's group.
+    pub fn seal(&self) -> Outgoing {
+        let group = self.person.group();
+        Outgoing {
+            body: self.body(),
+            deduplication_id: deduplication_id(&group, &self.id),
+            group,
+            attributes: BTreeMap::new(),
+        }
+    }
+
+    /// The JSON body.
+    pub fn body(&self) -> String {
+        let Happening { name, at, pathway, course, module, source, viewed } =
+            self.happening.clone();
+        let wire = Wire {
+            v: VERSION,
+            kind: Kind::Event,
+            id: self.id.clone(),
+            correlation_id: self.correlation_id.clone(),
+            accepted_at: instant(self.accepted_at),
+            contact: WireContact {
+                email: self.person.email().map(str::to_owned),
+                contact_id: self.person.contact_id().map(str::to_owned),
+            },
+            event: WireEvent {
+                name: name.as_str().to_owned(),
+                at: instant(at),
+                pathway,
+                course,
+                module,
+                source,
+                viewed: viewed.map(|Page { content_type, slug }| WirePage { content_type, slug }),
+            },
+            hopped: self.hopped,
+        };
+        let json = serde_json::to_string(&wire).unwrap_or_default();
+        // SQS refuses these two; inside JSON they can only stand in a string, where this is equal.
+        json.replace('\u{FFFE}', "\\ufffe").replace('\u{FFFF}', "\\uffff")
+    }
+
+    /// Opens a body.
+    ///
+    /// # Errors
+    /// [`OpenFault`].
+    pub fn open(body: &str) -> Result<Self, OpenFault> {
+        let unreadable = |error: serde_json::Error| {
+            // The error's own text may quote what was sent.
+            let (line, column) = (error.line(), error.column());
+            OpenFault::Unreadable(format!("{:?} at {line}:{column}", error.classify()))
+        };
+        let Version { v } = serde_json::from_str(body).map_err(unreadable)?;
+        if v > VERSION {
+            return Err(OpenFault::Newer(v));
+        }
+        let wire: Wire = serde_json::from_str(body).map_err(unreadable)?;
+        let time = |text: &str, what: &str| {
+            DateTime::parse_from_rfc3339(text)
+                .map(|time| time.to_utc().trunc_subsecs(3))
+                .map_err(|_| OpenFault::Invalid(format!("{what} is no time")))
+        };
+        let WireContact { email, contact_id } = wire.contact;
+        let WireEvent { name, at, pathway, course, module, source, viewed } = wire.event;
+        let slugs = [&pathway, &course, &module];
+        if pathway.as_deref() == Some(RESERVED_PATHWAY)
+            || !slugs.into_iter().flatten().all(|slug| !slug.is_empty() && is_listable(slug))
+        {
+            return Err(OpenFault::Invalid("it has a slug that the state can't hold".into()));
+        }
+        Ok(Self {
+            person: Person::new(email.as_deref(), contact_id.as_deref())
+                .ok_or_else(|| OpenFault::Invalid("it names nobody".into()))?,
+            accepted_at: time(&wire.accepted_at, "acceptedAt")?,
+            happening: Happening {
+                name: EventName::from_wire(&name)
+                    .ok_or_else(|| OpenFault::Invalid("there is no such event".into()))?,
+                at: time(&at, "event.at")?,
+                pathway,
+                course,
+                module,
+                source,
+                viewed: viewed.map(|WirePage { content_type, slug }| Page { content_type, slug }),
+            },
+            id: wire.id,
+            correlation_id: wire.correlation_id,
+            hopped: wire.hopped,
+        })
+    }
+}
+
+/// `MessageDeduplicationId`: the same event of the same person counts once, whoever else uses the
+/// same event id.
+pub fn deduplication_id(group: &str, event_id: &str) -> String {
+    sha256_hex(&format!("{group}\n{event_id}"))
+}

@@ -1,0 +1,366 @@
+//! An event as facts, and the join of facts: what makes order and duplicates not matter.
+//!
+//! [`Facts`] come from one event or from many; [`Facts::join`] merges them, [`Progress::join`]
+//! merges them into what a contact holds. Both are commutative, associative and idempotent, which
+//! property tests hold them to. Roll-ups are no facts: `catalog` derives them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use chrono::{DateTime, Utc};
+use serde_json::{Map, Value};
+
+use crate::event::{EventName, Page};
+use crate::properties::VIEWED_TYPES;
+
+/// The source of an enrolment that only a module event implies.
+pub const IMPLIED_SOURCE: &str = "module_event";
+
+/// What an event says once its identity and its time are settled: the part that crosses the queue.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Happening {
+    /// What happened.
+    pub name: EventName,
+    /// When.
+    pub at: DateTime<Utc>,
+    /// The pathway it happened in.
+    pub pathway: Option<String>,
+    /// The course it happened in.
+    pub course: Option<String>,
+    /// The module it is about.
+    pub module: Option<String>,
+    /// Where an enrolment came from.
+    pub source: Option<String>,
+    /// The page of a page view.
+    pub viewed: Option<Page>,
+}
+
+/// All that one event, or all events of one contact in a batch, have to say.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Facts {
+    /// Enrolments, starts and completions, in the shape of the state.
+    pub progress: Progress,
+    /// The page viewed last.
+    pub viewed: Option<Viewed>,
+    /// The latest activity.
+    pub activity: Option<DateTime<Utc>>,
+    /// Completions that were claimed: no facts, but judged after the join.
+    pub claims: BTreeSet<Claim>,
+}
+
+/// A page view. The order of the fields is the order of the join: later, then larger.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Viewed {
+    /// When.
+    pub at: DateTime<Utc>,
+    /// Which page.
+    pub page: Page,
+}
+
+/// A claim that a pathway or a course is complete.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Claim {
+    /// A whole pathway.
+    Pathway(String),
+    /// A course in a pathway, or a standalone one.
+    Course {
+        /// The pathway, if it names one.
+        pathway: Option<String>,
+        /// The course.
+        course: String,
+    },
+}
+
+/// The courses and pathways that facts and claims name: those whose roll-ups are recomputed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Named<'a> {
+    /// Courses, each with its pathway unless it is standalone.
+    pub courses: BTreeSet<(Option<&'a str>, &'a str)>,
+    /// Pathways.
+    pub pathways: BTreeSet<&'a str>,
+}
+
+/// A tree of pathways, courses and modules with what is known of each.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// By slug.
+    pub pathways: BTreeMap<String, Pathway>,
+    /// The standalone courses, by slug.
+    pub courses: BTreeMap<String, Course>,
+    /// Keys of the stored state that Milepost does not know.
+    pub unknown: Unknown,
+}
+
+/// One pathway.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Pathway {
+    /// That and how the contact is enrolled.
+    pub enrolled: Option<Enrolment>,
+    /// Roll-up: any of its courses or flat modules started.
+    pub started: Option<Reached>,
+    /// Roll-up: all of its catalog's courses completed.
+    pub completed: Option<Reached>,
+    /// By slug.
+    pub courses: BTreeMap<String, Course>,
+    /// Modules of a flat pathway, by slug.
+    pub modules: BTreeMap<String, Module>,
+    /// Keys that Milepost does not know.
+    pub unknown: Unknown,
+}
+
+/// One course, in a pathway or standalone.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Course {
+    /// That and how the contact is enrolled.
+    pub enrolled: Option<Enrolment>,
+    /// Roll-up: any module started.
+    pub started: Option<Reached>,
+    /// Roll-up: all of its catalog's modules completed.
+    pub completed: Option<Reached>,
+    /// By slug.
+    pub modules: BTreeMap<String, Module>,
+    /// Keys that Milepost does not know.
+    pub unknown: Unknown,
+}
+
+/// One module.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Module {
+    /// That it was started.
+    pub started: Option<Reached>,
+    /// That it was completed.
+    pub completed: Option<Reached>,
+    /// Keys that Milepost does not know.
+    pub unknown: Unknown,
+}
+
+/// Keys that are kept as they are.
+pub type Unknown = Map<String, Value>;
+
+/// A flag that is set, with its time if the state has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Reached {
+    /// `None` only where the stored state has the flag without a time.
+    pub at: Option<DateTime<Utc>>,
+}
+
+/// An enrolment.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Enrolment {
+    /// `None` only where the stored state has the flag without a time.
+    pub at: Option<DateTime<Utc>>,
+    /// Where it came from; [`IMPLIED_SOURCE`] where only a module event says so.
+    pub source: Option<String>,
+}
+
+impl Facts {
+    /// What one event says.
+    pub fn of(happening: &Happening) -> Self {
+        let Happening { name, at, pathway, course, module, source, viewed } = happening;
+        let mut facts = Self { activity: Some(*at), ..Self::default() };
+        match name {
+            EventName::PathwayEnrolled => {
+                if let Some(pathway) = pathway {
+                    facts.progress.pathway(pathway).enrolled =
+                        Some(Enrolment { at: Some(*at), source: source.clone() });
+                }
+            }
+            EventName::CourseEnrolled => {
+                if let Some(course) = course {
+                    let enrolment = Enrolment { at: Some(*at), source: source.clone() };
+                    facts.progress.enrol(pathway.as_deref(), Some(course), &enrolment);
+                }
+            }
+            EventName::ModuleStarted | EventName::ModuleCompleted => {
+                let (pathway, course) = (pathway.as_deref(), course.as_deref());
+                if let Some(module) = module
+                    && let Some(modules) = facts.progress.modules(pathway, course)
+                {
+                    let slot = modules.entry(module.clone()).or_default();
+                    let reached = Some(Reached { at: Some(*at) });
+                    if *name == EventName::ModuleStarted {
+                        slot.started = reached;
+                    } else {
+                        slot.completed = reached;
+                    }
+                    let enrolment =
+                        Enrolment { at: Some(*at), source: Some(IMPLIED_SOURCE.to_owned()) };
+                    facts.progress.enrol(pathway, course, &enrolment);
+                }
+            }
+            EventName::PageViewed => {
+                facts.viewed = viewed
+                    .clone()
+                    .filter(|page| VIEWED_TYPES.contains(&page.content_type.as_str()))
+                    .map(|page| Viewed { at: *at, page });
+            }
+            EventName::PathwayCompleted => {
+                facts.claims.extend(pathway.clone().map(Claim::Pathway));
+            }
+            EventName::CourseCompleted => {
+                facts.claims.extend(
+                    course.clone().map(|course| Claim::Course { pathway: pathway.clone(), course }),
+                );
+            }
+        }
+        facts
+    }
+
+    /// What they name.
+    pub fn named(&self) -> Named<'_> {
+        let mut named = self.progress.named();
+        for claim in &self.claims {
+            match claim {
+                Claim::Pathway(slug) => {
+                    named.pathways.insert(slug);
+                }
+                Claim::Course { pathway, course } => {
+                    named.pathways.extend(pathway.as_deref());
+                    named.courses.insert((pathway.as_deref(), course));
+                }
+            }
+        }
+        named
+    }
+
+    /// Both together.
+    #[must_use]
+    pub fn join(mut self, other: Self) -> Self {
+        self.progress.join(&other.progress);
+        self.viewed = self.viewed.max(other.viewed);
+        self.activity = self.activity.max(other.activity);
+        self.claims.extend(other.claims);
+        self
+    }
+}
+
+impl Progress {
+    /// Takes in what the other holds. Keys that Milepost does not know stay as they are here.
+    pub fn join(&mut self, other: &Self) {
+        for (slug, theirs) in &other.pathways {
+            let ours = self.pathway(slug);
+            join_enrolment(&mut ours.enrolled, theirs.enrolled.as_ref());
+            join_reached(&mut ours.started, theirs.started);
+            join_reached(&mut ours.completed, theirs.completed);
+            join_courses(&mut ours.courses, &theirs.courses);
+            join_modules(&mut ours.modules, &theirs.modules);
+        }
+        join_courses(&mut self.courses, &other.courses);
+    }
+
+    /// Every course and pathway that stands in it.
+    pub fn named(&self) -> Named<'_> {
+        let mut named = Named::default();
+        named.courses.extend(self.courses.keys().map(|course| (None, course.as_str())));
+        for (slug, pathway) in &self.pathways {
+            named.pathways.insert(slug);
+            let courses = pathway.courses.keys();
+            named.courses.extend(courses.map(|course| (Some(slug.as_str()), course.as_str())));
+        }
+        named
+    }
+
+    /// Whether the state has no keys at all.
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// Every course, standalone ones and those in pathways.
+    pub fn all_courses(&self) -> impl Iterator<Item = (&String, &Course)> {
+        self.courses.iter().chain(self.pathways.values().flat_map(|pathway| &pathway.courses))
+    }
+
+    /// Every module, wherever it stands.
+    pub fn all_modules(&self) -> impl Iterator<Item = &Module> {
+        self.all_courses()
+            .flat_map(|(_, course)| course.modules.values())
+            .chain(self.pathways.values().flat_map(|pathway| pathway.modules.values()))
+    }
+
+    fn pathway(&mut self, slug: &str) -> &mut Pathway {
+        self.pathways.entry(slug.to_owned()).or_default()
+    }
+
+    fn course(&mut self, pathway: Option<&str>, course: &str) -> &mut Course {
+        let courses = match pathway {
+            Some(pathway) => &mut self.pathway(pathway).courses,
+            None => &mut self.courses,
+        };
+        courses.entry(course.to_owned()).or_default()
+    }
+
+    /// Where the modules of a course or of a flat pathway stand; `None` if neither is named.
+    fn modules(
+        &mut self,
+        pathway: Option<&str>,
+        course: Option<&str>,
+    ) -> Option<&mut BTreeMap<String, Module>> {
+        match (pathway, course) {
+            (pathway, Some(course)) => Some(&mut self.course(pathway, course).modules),
+            (Some(pathway), None) => Some(&mut self.pathway(pathway).modules),
+            (None, None) => None,
+        }
+    }
+
+    fn enrol(&mut self, pathway: Option<&str>, course: Option<&str>, enrolment: &Enrolment) {
+        if let Some(pathway) = pathway {
+            self.pathway(pathway).enrolled = Some(enrolment.clone());
+        }
+        if let Some(course) = course {
+            self.course(pathway, course).enrolled = Some(enrolment.clone());
+        }
+    }
+}
+
+fn join_courses(ours: &mut BTreeMap<String, Course>, theirs: &BTreeMap<String, Course>) {
+    for (slug, theirs) in theirs {
+        let ours = ours.entry(slug.clone()).or_default();
+        join_enrolment(&mut ours.enrolled, theirs.enrolled.as_ref());
+        join_reached(&mut ours.started, theirs.started);
+        join_reached(&mut ours.completed, theirs.completed);
+        join_modules(&mut ours.modules, &theirs.modules);
+    }
+}
+
+fn join_modules(ours: &mut BTreeMap<String, Module>, theirs: &BTreeMap<String, Module>) {
+    for (slug, theirs) in theirs {
+        let ours = ours.entry(slug.clone()).or_default();
+        join_reached(&mut ours.started, theirs.started);
+        join_reached(&mut ours.completed, theirs.completed);
+    }
+}
+
+/// The earliest; a flag without its time takes the first time that comes.
+fn join_reached(ours: &mut Option<Reached>, theirs: Option<Reached>) {
+    let Some(theirs) = theirs else { return };
+    match ours {
+        Some(ours) => ours.at = earliest(ours.at, theirs.at),
+        None => *ours = Some(theirs),
+    }
+}
+
+pub(crate) fn earliest(
+    a: Option<DateTime<Utc>>,
+    b: Option<DateTime<Utc>>,
+) -> Option<DateTime<Utc>> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (a, b) => a.or(b),
+    }
+}
+
+fn join_enrolment(ours: &mut Option<Enrolment>, theirs: Option<&Enrolment>) {
+    let Some(theirs) = theirs else { return };
+    if ours.as_ref().is_none_or(|ours| rank(theirs) < rank(ours)) {
+        *ours = Some(theirs.clone());
+    }
+}
+
+/// The order of enrolments; the smallest wins. A bare flag gives way to anything that knows more,
+/// then: explicit before implied; earlier; with a source; the smaller source. It is total, which
+/// is what makes the join commute.
+fn rank(enrolment: &Enrolment) -> (bool, bool, bool, Option<DateTime<Utc>>, bool, Option<&str>) {
+    let source = enrolment.source.as_deref();
+    let is_bare = enrolment.at.is_none() && source.is_none();
+    let is_implied = source == Some(IMPLIED_SOURCE);
+    (is_bare, is_implied, enrolment.at.is_none(), enrolment.at, source.is_none(), source)
+}

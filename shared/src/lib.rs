@@ -1,0 +1,32 @@
+//! What Milepost decides, as functions from values to values: no clock, no network, no runtime.
+//!
+//! In the order of an event's road:
+//!
+//! - [`http`]: requests and answers as values, routes, CORS
+//! - [`event`]: bytes → valid events, or rejections; every limit; which time counts
+//! - [`identity`]: token or body → whose event it is; the message group
+//! - [`envelope`]: the one thing that crosses the queue
+//! - [`facts`]: event → facts; the join
+//! - [`state`]: the state JSON
+//! - [`catalog`]: courses and pathways; roll-ups
+//! - [`milestones`]: facts and catalog → property values
+//! - [`properties`]: the properties as one table
+//! - [`dead_letter`]: reasons, and the attributes that carry them
+//! - [`settings`]: every variable, its default and its check
+//! - [`ports`]: what the core takes from the outside
+//!
+//! **Invariant**: nothing here performs an effect, and everything here can run in a test without
+//! one.
+
+pub mod catalog;
+pub mod dead_letter;
+pub mod envelope;
+pub mod event;
+pub mod facts;
+pub mod http;
+pub mod identity;
+pub mod milestones;
+pub mod ports;
+pub mod properties;
+pub mod settings;
+pub mod state;
