@@ -35,6 +35,9 @@ pub struct Request {
     pub headers: BTreeMap<String, String>,
     /// The body's bytes.
     pub body: Vec<u8>,
+    /// The door's own name for the request, which ties log lines together. Never something that
+    /// the client chose: it is logged.
+    pub id: Option<String>,
 }
 
 /// An HTTP answer.

@@ -12,6 +12,8 @@
 //! - [`milestones`]: facts and catalog → property values
 //! - [`properties`]: the properties as one table
 //! - [`dead_letter`]: reasons, and the attributes that carry them
+//! - [`journal`]: log lines and figures as values
+//! - [`ids`]: names for what has none
 //! - [`settings`]: every variable, its default and its check
 //! - [`ports`]: what the core takes from the outside
 //!
@@ -25,6 +27,8 @@ pub mod event;
 pub mod facts;
 pub mod http;
 pub mod identity;
+pub mod ids;
+pub mod journal;
 pub mod milestones;
 pub mod ports;
 pub mod properties;

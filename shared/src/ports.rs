@@ -11,6 +11,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
+use crate::journal::{Figure, Line};
+
 /// The time of day, a steady clock, and waiting.
 #[async_trait]
 pub trait Clock: Send + Sync {
@@ -29,6 +31,15 @@ pub trait Clock: Send + Sync {
 pub trait Entropy: Send + Sync {
     /// 64 uniformly distributed bits.
     fn next_u64(&self) -> u64;
+}
+
+/// Where log lines and figures go: the machine's output, or a test's memory.
+pub trait Journal: Send + Sync {
+    /// Writes a line, whole.
+    fn line(&self, line: Line);
+
+    /// Writes the figures of one request or one pass; the same figure may have many values.
+    fn figures(&self, figures: &[(Figure, f64)]);
 }
 
 /// A message to be put on a FIFO queue.

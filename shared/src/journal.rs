@@ -1,0 +1,132 @@
+//! What is written down about the work: log lines and figures, as values.
+//!
+//! The core says them to a [`Journal`](crate::ports::Journal); the host writes them out as JSON
+//! lines and CloudWatch's embedded metric format, a test keeps them and looks for what must not
+//! be there.
+//!
+//! **Invariant**: no e-mail, token or body in a line. A contact stands there as its message group,
+//! which is a hash. The one exception is ingest's fallback line, which `milepost recover` reads.
+
+use serde_json::{Map, Value};
+
+pub use crate::settings::LogLevel;
+
+/// One log line.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Line {
+    /// Error: a person is needed. Warn: nothing is lost, but look. Info: one wide line a request
+    /// and a contact written. Debug: every call.
+    pub level: LogLevel,
+    /// What happened, without values: lines with the same message are about the same thing.
+    pub message: String,
+    /// The values, units in their names (`wait_ms`).
+    pub fields: Map<String, Value>,
+}
+
+impl Line {
+    /// A line without fields.
+    pub fn new(level: LogLevel, message: impl Into<String>) -> Self {
+        Self { level, message: message.into(), fields: Map::new() }
+    }
+
+    /// Adds a field.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.fields.insert(name.to_owned(), value.into());
+        self
+    }
+}
+
+/// The figures, by the names that alarms and the dashboard use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Figure {
+    /// Events that ingest put on the queue.
+    EventsAccepted,
+    /// Events that ingest refused.
+    EventsRejected,
+    /// Events that stand in a log line because the queue did not take them.
+    EventsFallback,
+    /// Events whose effect HubSpot is known to hold.
+    EventsApplied,
+    /// Events that went to the dead-letter queue.
+    EventsDeadLettered,
+    /// Contacts that were created.
+    ContactsCreated,
+    /// Contacts that were written, created ones among them.
+    ContactsWritten,
+    /// Contacts that held everything already.
+    ContactsUnchanged,
+    /// Events per contact in a pass.
+    CoalescingRatio,
+    /// Calls made to HubSpot.
+    HubSpotCalls,
+    /// 429 answers.
+    HubSpotThrottled,
+    /// Calls left in HubSpot's window, as it last said.
+    HubSpotRemaining,
+    /// Calls left in the portal's day, as it last said.
+    DailyRemaining,
+    /// Messages that wait for a portal that refuses us, or for the next day.
+    Parked,
+    /// Messages whose contact is left alone because a write's outcome is unknown.
+    Quarantined,
+    /// Age of the oldest event of a pass, in seconds since it was accepted.
+    OldestEventAge,
+    /// From accept to known effect, in seconds.
+    TimeToCrm,
+}
+
+impl Figure {
+    /// All of them.
+    pub const ALL: [Self; 17] = [
+        Self::EventsAccepted,
+        Self::EventsRejected,
+        Self::EventsFallback,
+        Self::EventsApplied,
+        Self::EventsDeadLettered,
+        Self::ContactsCreated,
+        Self::ContactsWritten,
+        Self::ContactsUnchanged,
+        Self::CoalescingRatio,
+        Self::HubSpotCalls,
+        Self::HubSpotThrottled,
+        Self::HubSpotRemaining,
+        Self::DailyRemaining,
+        Self::Parked,
+        Self::Quarantined,
+        Self::OldestEventAge,
+        Self::TimeToCrm,
+    ];
+
+    /// The metric's name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::EventsAccepted => "EventsAccepted",
+            Self::EventsRejected => "EventsRejected",
+            Self::EventsFallback => "EventsFallback",
+            Self::EventsApplied => "EventsApplied",
+            Self::EventsDeadLettered => "EventsDeadLettered",
+            Self::ContactsCreated => "ContactsCreated",
+            Self::ContactsWritten => "ContactsWritten",
+            Self::ContactsUnchanged => "ContactsUnchanged",
+            Self::CoalescingRatio => "CoalescingRatio",
+            Self::HubSpotCalls => "HubSpotCalls",
+            Self::HubSpotThrottled => "HubSpotThrottled",
+            Self::HubSpotRemaining => "HubSpotRemaining",
+            Self::DailyRemaining => "DailyRemaining",
+            Self::Parked => "Parked",
+            Self::Quarantined => "Quarantined",
+            Self::OldestEventAge => "OldestEventAge",
+            Self::TimeToCrm => "TimeToCrm",
+        }
+    }
+
+    /// CloudWatch's unit.
+    pub fn unit(self) -> &'static str {
+        match self {
+            Self::CoalescingRatio => "None",
+            Self::OldestEventAge | Self::TimeToCrm => "Seconds",
+            _ => "Count",
+        }
+    }
+}
