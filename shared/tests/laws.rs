@@ -25,11 +25,8 @@ fn slug() -> impl Strategy<Value = Option<String>> {
 
 fn happening() -> impl Strategy<Value = Happening> {
     let name = proptest::sample::select(&EventName::ALL[..]);
-    let source = prop_oneof![
-        Just(None),
-        Just(Some("module_event".to_owned())),
-        "[x-z]".prop_map(Some)
-    ];
+    let source =
+        prop_oneof![Just(None), Just(Some("module_event".to_owned())), "[x-z]".prop_map(Some)];
     let viewed = ("(course|module|pathway|page)", "[a-c]")
         .prop_map(|(content_type, slug)| Page { content_type, slug });
     (name, 0..50_i64, slug(), slug(), slug(), source, proptest::option::of(viewed)).prop_map(

@@ -1,0 +1,28 @@
+//! HubSpot's CRM, as Milepost uses it.
+//!
+//! A call's road: [`client`] (what is asked) → [`version`] (the path) → `wire` (their JSON) →
+//! `call` (token, permit, retries) → [`transport`] (the only file that dials) → `verdict` (what an
+//! answer means: a [`fault`]) → [`contact`] (what is handed over). [`pace`] keeps every call
+//! under the portal's limits; [`schema`] and [`account`] serve set-up and inspection.
+//!
+//! **Invariant**: nothing here searches, nothing here logs, and no fault's text holds an e-mail
+//! address, a token or a body.
+
+pub mod account;
+mod call;
+pub mod client;
+pub mod contact;
+pub mod fault;
+pub mod pace;
+mod rate;
+mod retry;
+pub mod schema;
+pub mod token;
+pub mod transport;
+mod verdict;
+pub mod version;
+#[cfg(test)]
+mod virtual_time;
+mod wire;
+
+pub use client::Client;
