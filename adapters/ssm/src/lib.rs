@@ -1,0 +1,75 @@
+//! The HubSpot token from AWS Systems Manager: `HUBSPOT_TOKEN_PARAMETER`.
+//!
+//! A secret of Secrets Manager is read through the same call, under the name
+//! `/aws/reference/secretsmanager/<secret>`, so that one client serves both.
+//!
+//! **Invariant**: the token leaves this crate as a return value and in no other way.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use aws_sdk_ssm::Client;
+use aws_sdk_ssm::config::retry::RetryConfig;
+use aws_sdk_ssm::config::timeout::TimeoutConfig;
+use aws_sdk_ssm::config::{BehaviorVersion, Credentials, Region};
+use aws_sdk_ssm::error::ProvideErrorMetadata;
+use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
+use hubspot::token::ReadToken;
+
+/// The longest that a read takes, retries included: calls to HubSpot wait for it.
+const READ_TIME_MAX: Duration = Duration::from_secs(5);
+
+/// Reads tokens from the parameter store.
+#[derive(Debug, Clone)]
+pub struct ParameterStore {
+    client: Client,
+}
+
+impl ParameterStore {
+    /// A store in this process's region, as this process's role: `AWS_REGION`,
+    /// `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN`, `AWS_ENDPOINT_URL_SSM`
+    /// (or `AWS_ENDPOINT_URL`). What is missing shows at the first read.
+    pub fn from_lookup(lookup: &dyn Fn(&str) -> Option<String>) -> Self {
+        let given = |name: &str| lookup(name).filter(|value| !value.is_empty());
+        let either = |first: &str, second: &str| given(first).or_else(|| given(second));
+        let http = aws_smithy_http_client::Builder::new()
+            .tls_provider(Provider::Rustls(CryptoMode::Ring))
+            .build_https();
+        let timeouts = TimeoutConfig::builder().operation_timeout(READ_TIME_MAX).build();
+        let mut config = aws_sdk_ssm::Config::builder()
+            .behavior_version(BehaviorVersion::v2026_01_12())
+            .http_client(http)
+            .retry_config(RetryConfig::standard())
+            .timeout_config(timeouts);
+        config.set_region(either("AWS_REGION", "AWS_DEFAULT_REGION").map(Region::new));
+        config.set_endpoint_url(either("AWS_ENDPOINT_URL_SSM", "AWS_ENDPOINT_URL"));
+        if let (Some(id), Some(secret)) =
+            (given("AWS_ACCESS_KEY_ID"), given("AWS_SECRET_ACCESS_KEY"))
+        {
+            let session = given("AWS_SESSION_TOKEN");
+            config = config.credentials_provider(Credentials::new(
+                id,
+                secret,
+                session,
+                None,
+                "environment",
+            ));
+        }
+        Self { client: Client::from_conf(config.build()) }
+    }
+}
+
+#[async_trait]
+impl ReadToken for ParameterStore {
+    async fn read_token(&self, name: &str) -> Result<String, String> {
+        let read = self.client.get_parameter().name(name).with_decryption(true).send().await;
+        let output = read.map_err(|error| {
+            let code = error.code().unwrap_or("no answer").to_owned();
+            format!("the parameter {name} can't be read: {code}")
+        })?;
+        output
+            .parameter
+            .and_then(|parameter| parameter.value)
+            .ok_or_else(|| format!("the parameter {name} has no value"))
+    }
+}
