@@ -1,0 +1,215 @@
+//! The worker: messages → contacts, and a fate for every message.
+//!
+//! A pass goes once down this list, and nothing in it calls upwards:
+//! [`receive`] → [`batch`] (open, coalesce) → [`lookup`] → [`plan`] → [`write`] → [`settle`].
+//! [`circuit`] keeps a portal that refuses us from being hammered; [`report`] writes down what
+//! happened.
+//!
+//! **Invariant**: every message that a pass takes in gets exactly one [`settle::Settlement`].
+
+pub mod batch;
+pub mod circuit;
+pub mod lookup;
+pub mod plan;
+pub mod receive;
+pub mod report;
+pub mod settle;
+pub mod write;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hubspot::Client;
+use hubspot::client::{READ_WORST_CASE, WRITE_WORST_CASE};
+use hubspot::fault::{CallFault, LimitPolicy};
+use hubspot::pace::Pace;
+use shared::catalog::Catalog;
+use shared::ports::{Clock, Delivery, Entropy, Journal, Queue};
+use shared::settings;
+
+use crate::batch::{Coalesced, Held, Origin, coalesce};
+use crate::circuit::{Circuit, PROBE_EVERY};
+use crate::report::Report;
+use crate::settle::{Cause, Settled, Settlement, settle};
+use crate::write::WriteResult;
+
+/// The longest that one pass takes: two reads, two writes, and the queue. No pass begins with less
+/// time left.
+pub const PASS_WORST_CASE: Duration = READ_WORST_CASE
+    .saturating_mul(2)
+    .saturating_add(WRITE_WORST_CASE.saturating_mul(2))
+    .saturating_add(QUEUE_WORST_CASE);
+/// What settling may take, with a queue that is slow to answer.
+const QUEUE_WORST_CASE: Duration = Duration::from_secs(20);
+/// The longest wait before a message that met a fault of the moment is tried again: with it, all
+/// that waited is applied within 90 s once HubSpot is well again.
+const BACKOFF_MAX: Duration = Duration::from_secs(60);
+/// How long a message waits for a day's quota before it is looked at again: one receive an hour.
+const DAY_PARK_MAX: Duration = Duration::from_secs(3_600);
+/// How long a message waits while the worker is switched off.
+const DISABLED_PARK: Duration = Duration::from_secs(60);
+
+/// What a worker works with.
+pub struct Worker {
+    /// `events.fifo`
+    pub events: Arc<dyn Queue>,
+    /// `events-dlq.fifo`
+    pub dead_letters: Arc<dyn Queue>,
+    /// HubSpot.
+    pub client: Client,
+    /// The pace that `client` keeps, for its figures.
+    pub pace: Arc<Pace>,
+    /// Time.
+    pub clock: Arc<dyn Clock>,
+    /// Chance.
+    pub entropy: Arc<dyn Entropy>,
+    /// Log lines and figures.
+    pub journal: Arc<dyn Journal>,
+    /// Courses and pathways.
+    pub catalog: Catalog,
+    /// What it works by.
+    pub settings: settings::Worker,
+    /// Whether the portal refuses us.
+    pub circuit: Circuit,
+}
+
+impl Worker {
+    /// Works off an invocation's messages and, while there is backlog, time and quota, more of the
+    /// queue. Gives the ids of the invocation's messages that must come again.
+    pub async fn handle(&self, invocation: Vec<Delivery>, time_left: Duration) -> Vec<String> {
+        let stop_at = self.clock.uptime() + time_left;
+        let mut failed = Vec::new();
+        let mut held: Vec<Held> = invocation
+            .into_iter()
+            .map(|delivery| Held { delivery, origin: Origin::Invocation })
+            .collect();
+        loop {
+            let remaining = stop_at.saturating_sub(self.clock.uptime());
+            if self.may_write() {
+                let visibility = remaining.max(PASS_WORST_CASE) + self.settings.quarantine;
+                receive::top_up(&*self.events, &*self.entropy, &mut held, visibility).await;
+            }
+            if held.is_empty() {
+                return failed;
+            }
+            failed.extend(self.pass(std::mem::take(&mut held)).await);
+            let remaining = stop_at.saturating_sub(self.clock.uptime());
+            if remaining < PASS_WORST_CASE || !self.may_write() {
+                return failed;
+            }
+        }
+    }
+
+    /// Whether taking more messages could come to anything just now.
+    fn may_write(&self) -> bool {
+        self.settings.is_enabled
+            && self.circuit.is_closed(self.clock.uptime())
+            && self.pace.paused_until().is_none()
+    }
+
+    async fn pass(&self, held: Vec<Held>) -> Vec<String> {
+        let mut report = Report::begin(&*self.clock, &self.pace, &held);
+        let settled = self.decide(held, &mut report).await;
+        report.settled(&*self.clock, &settled);
+        let outcome = settle(&*self.events, &*self.dead_letters, &*self.clock, settled).await;
+        report.finish(&*self.journal, &self.pace, &outcome);
+        outcome.failed
+    }
+
+    /// Everything between taking messages and telling the queue what became of them.
+    async fn decide(&self, held: Vec<Held>, report: &mut Report) -> Vec<Settled> {
+        let (work, mut settled) = coalesce(held);
+        if !self.settings.is_enabled {
+            return self.put_off(work, settled, |_| (DISABLED_PARK, Cause::Parked));
+        }
+        if let Some(wait) = self.circuit.wait(self.clock.uptime()) {
+            return self.put_off(work, settled, |_| (wait, Cause::Parked));
+        }
+
+        let people: Vec<_> = work.iter().map(|coalesced| coalesced.person.clone()).collect();
+        let lookups = match lookup::look_up(&self.client, &people).await {
+            Ok(lookups) => lookups,
+            Err(fault) => {
+                self.note(&fault, report);
+                return self.put_off(work, settled, |receives| self.wait_for(&fault, receives));
+            }
+        };
+        self.circuit.answered();
+
+        let plan = plan::plan(work, lookups, &self.catalog);
+        report.planned(&plan);
+        settled.extend(plan.settled);
+        for (write, result) in write::write(&self.client, &*self.entropy, plan.writes).await {
+            report.written(&write, &result);
+            let settlement = |receives: u32| match &result {
+                WriteResult::Confirmed { .. } => Settlement::Applied,
+                WriteResult::Refused(verdict) => Settlement::DeadLettered(verdict.clone()),
+                WriteResult::Again(after) => Settlement::Retry(*after, Cause::Moment),
+                WriteResult::Failed(fault) => {
+                    let (after, cause) = self.wait_for(fault, receives);
+                    Settlement::Retry(after, cause)
+                }
+            };
+            if let WriteResult::Failed(fault) = &result {
+                self.note(fault, report);
+            }
+            let of_one = |opened: batch::Opened| {
+                Settled::of(opened, |opened| settlement(opened.held.delivery.receive_count))
+            };
+            settled.extend(write.opened.into_iter().map(of_one));
+        }
+        settled
+    }
+
+    /// Lets all of the work come again later.
+    fn put_off(
+        &self,
+        work: Vec<Coalesced>,
+        mut settled: Vec<Settled>,
+        wait: impl Fn(u32) -> (Duration, Cause),
+    ) -> Vec<Settled> {
+        let opened = work.into_iter().flat_map(|coalesced| coalesced.opened);
+        settled.extend(opened.map(|opened| {
+            Settled::of(opened, |opened| {
+                let (after, cause) = wait(opened.held.delivery.receive_count);
+                Settlement::Retry(after, cause)
+            })
+        }));
+        settled
+    }
+
+    /// How long a message waits after a fault, and as what.
+    fn wait_for(&self, fault: &CallFault, receives: u32) -> (Duration, Cause) {
+        match fault {
+            CallFault::Portal(_) => (PROBE_EVERY, Cause::Parked),
+            CallFault::Throttled { policy: LimitPolicy::Daily, wait } => {
+                (self.jittered(*wait, Duration::from_secs(10)).min(DAY_PARK_MAX), Cause::Parked)
+            }
+            CallFault::Throttled { wait, .. } => {
+                (self.jittered(*wait, Duration::from_secs(2)), Cause::Moment)
+            }
+            CallFault::Moment { wait, .. } => {
+                let ceiling = Duration::from_secs(1 << receives.min(6)).min(BACKOFF_MAX);
+                let backoff = self.jittered(Duration::from_secs(1), ceiling).min(BACKOFF_MAX);
+                (backoff.max(*wait), Cause::Moment)
+            }
+            CallFault::Unknown(_) => (self.settings.quarantine, Cause::Quarantined),
+            // The isolation of culprits has used up the refusals; what is left is not one record's.
+            CallFault::Request(_) => (BACKOFF_MAX, Cause::Moment),
+        }
+    }
+
+    /// Between `least` and `least + spread`, by chance: messages that waited together must not
+    /// come back together.
+    fn jittered(&self, least: Duration, spread: Duration) -> Duration {
+        let share = (self.entropy.next_u64() >> 11) as f64 / (1_u64 << 53) as f64;
+        least + spread.mul_f64(share)
+    }
+
+    fn note(&self, fault: &CallFault, report: &mut Report) {
+        if matches!(fault, CallFault::Portal(_)) {
+            self.circuit.refused(self.clock.uptime());
+        }
+        report.fault(fault);
+    }
+}

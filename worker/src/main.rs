@@ -1,0 +1,91 @@
+//! The worker function: wires the pass to SQS, HubSpot and the Lambda runtime.
+
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use host::clock::SystemClock;
+use host::entropy::SystemEntropy;
+use host::environment::{lookup, stop_with};
+use host::lambda::{Error, Invocation};
+use host::output::{self, Output};
+use host::{catalog_folder, lambda};
+use hubspot::Client;
+use hubspot::pace::{Pace, PaceSettings};
+use hubspot::token::TokenSource;
+use hubspot::transport::Dial;
+use shared::journal::{Line, LogLevel};
+use shared::ports::{Clock, Entropy, Journal};
+use shared::settings::{self, Backend, Process, QueueUrls, Token, catalog_path};
+use sqs::client::ClientSettings;
+use sqs::event;
+use sqs::queue::SqsQueue;
+use ssm::ParameterStore;
+use worker::Worker;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> ExitCode {
+    match run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(problem) => stop_with(&problem),
+    }
+}
+
+async fn run() -> Result<(), Error> {
+    lambda::check(&lookup)?;
+    let process = Process::from_lookup(&lookup)?;
+    let urls = QueueUrls::from_lookup(&lookup)?;
+    let hubspot = settings::HubSpot::from_lookup(&lookup)?;
+    let worker = settings::Worker::from_lookup(&lookup)?;
+    if worker.backend == Backend::Events {
+        return Err(
+            "PROGRESS_BACKEND=events is not available yet; hint: set it to properties".into()
+        );
+    }
+    let sqs = ClientSettings::from_lookup(&lookup)?;
+    let folder = catalog_path(&lookup, "/opt/catalog");
+    let (catalog, warnings) = catalog_folder::load(Path::new(&folder))?;
+
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
+    let entropy: Arc<dyn Entropy> = Arc::new(SystemEntropy::seeded()?);
+    let journal: Arc<dyn Journal> = Arc::new(Output::stdout(&process, "worker", clock.clone()));
+    output::journal_panics(journal.clone());
+    for warning in warnings {
+        let line = Line::new(LogLevel::Warn, "The catalog has a gap");
+        journal.line(line.with("place", warning.place).with("what", warning.what));
+    }
+    let token = match &hubspot.token {
+        Token::Fixed(token) => TokenSource::fixed(token),
+        Token::Parameter(name) => {
+            let store = Arc::new(ParameterStore::from_lookup(&lookup));
+            TokenSource::named(name, store, clock.clone())
+        }
+    };
+    let pace = PaceSettings::of(&hubspot, worker.concurrency);
+    let pace = Arc::new(Pace::new(pace, clock.clone(), entropy.clone())?);
+    let client = Client::new(
+        Arc::new(Dial::new(&hubspot.base_url)?),
+        Arc::new(token),
+        pace.clone(),
+        clock.clone(),
+        hubspot.api_version.parse()?,
+    );
+    let worker = Worker {
+        events: Arc::new(SqsQueue::new(&sqs, &urls.events)),
+        dead_letters: Arc::new(SqsQueue::new(&sqs, &urls.dead_letters)),
+        client,
+        pace,
+        clock: clock.clone(),
+        entropy,
+        journal,
+        catalog,
+        settings: worker,
+        circuit: Default::default(),
+    };
+    lambda::serve_queue(&*clock, async |event, Invocation { deadline, .. }| {
+        let time_left = deadline.saturating_sub(worker.clock.uptime());
+        let failed = worker.handle(event::deliveries(event)?, time_left).await;
+        Ok::<_, Error>(event::batch_response(failed))
+    })
+    .await
+}

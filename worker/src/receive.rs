@@ -1,0 +1,91 @@
+//! Topping up: from the invocation's ten messages to the hundred contacts that HubSpot takes in
+//! one call.
+//!
+//! An event source hands over at most ten messages and may hand over ten of one contact. While
+//! there is room, several receives go at once; each takes whole groups as far as the queue gives
+//! them, and none takes more than there is room for.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use shared::ports::{Delivery, Entropy, Queue, ReceiveRequest};
+
+use crate::batch::{Held, Origin};
+
+/// What one batch read and one batch write take.
+const CONTACTS_MAX: usize = 100;
+/// SQS gives at most this many at once.
+const RECEIVE_MAX: usize = 10;
+/// Receives at once.
+const PARALLEL_MAX: usize = 10;
+/// The most messages of a pass: ten events a contact. More of one contact wait for the next pass.
+const MESSAGES_MAX: usize = 1_000;
+/// The most bytes of a pass, so that memory has a bound: bodies have at most 10 KB each.
+const BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// Adds to what is held until a pass is full or the queue gives nothing more. A receive that fails
+/// ends it: what is held is enough to go on with.
+pub async fn top_up(
+    queue: &dyn Queue,
+    entropy: &dyn Entropy,
+    held: &mut Vec<Held>,
+    visibility: Duration,
+) {
+    // Each round adds at least one message, so the bounds on messages end it.
+    loop {
+        let wanted = wanted(held);
+        if wanted == 0 {
+            break;
+        }
+        let receives = (0..wanted.div_ceil(RECEIVE_MAX)).map(|nth| {
+            let messages_max = RECEIVE_MAX.min(wanted - nth * RECEIVE_MAX) as u32;
+            let attempt_id = format!("{:016x}", entropy.next_u64());
+            let wait = Duration::ZERO;
+            queue.receive(ReceiveRequest { messages_max, visibility, wait, attempt_id })
+        });
+        let received = join_all(receives).await;
+        let failed = received.iter().any(Result::is_err);
+        let before = held.len();
+        let taken = received.into_iter().flatten().flatten();
+        held.extend(taken.map(|delivery| Held { delivery, origin: Origin::ToppedUp }));
+        if failed || held.len() == before {
+            break;
+        }
+    }
+    let surplus = take_surplus(held);
+    if !surplus.is_empty() {
+        // What can't be handed back comes again when its visibility ends.
+        let _kept = queue.change_visibility(surplus).await;
+    }
+}
+
+/// How many messages to ask for next: as many as bring the contacts that there is room for, if the
+/// next ones have as many messages each as those in hand.
+fn wanted(held: &[Held]) -> usize {
+    let contacts = groups(held).len();
+    let bytes: usize = held.iter().map(|held| held.delivery.body.len()).sum();
+    if contacts >= CONTACTS_MAX || bytes >= BYTES_MAX {
+        return 0;
+    }
+    let each = held.len().div_ceil(contacts.max(1)).max(1);
+    ((CONTACTS_MAX - contacts) * each)
+        .min(MESSAGES_MAX.saturating_sub(held.len()))
+        .min(PARALLEL_MAX * RECEIVE_MAX)
+}
+
+/// Takes out the contacts that are too many, whole, to be handed back at once.
+fn take_surplus(held: &mut Vec<Held>) -> Vec<(Delivery, Duration)> {
+    let mut kept = BTreeSet::new();
+    let (within, beyond) = std::mem::take(held).into_iter().partition(|held: &Held| {
+        let group = &held.delivery.group;
+        kept.contains(group) || (kept.len() < CONTACTS_MAX && kept.insert(group.clone()))
+    });
+    *held = within;
+    let beyond: Vec<Held> = beyond;
+    beyond.into_iter().map(|held| (held.delivery, Duration::ZERO)).collect()
+}
+
+fn groups(held: &[Held]) -> BTreeSet<&str> {
+    held.iter().map(|held| held.delivery.group.as_str()).collect()
+}

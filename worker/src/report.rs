@@ -1,0 +1,223 @@
+//! What a pass has to say: a line for each contact written, the lines that ask for a look, and the
+//! figures.
+//!
+//! Lines are made when something happens and written when the pass is over, so that they say what
+//! was settled. A contact stands in them as its message group.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use hubspot::fault::CallFault;
+use hubspot::pace::Pace;
+use shared::journal::{Figure, Line, LogLevel};
+use shared::ports::{Clock, Journal};
+use shared::properties::TEXT_CHARS_MAX;
+
+use crate::batch::Held;
+use crate::plan::{Plan, Target, Write};
+use crate::settle::{Cause, Outcome, Settled, Settlement};
+use crate::write::WriteResult;
+
+/// The share of the property from which a state's length is worth a warning: 80 %.
+const STATE_CHARS_WARN: usize = TEXT_CHARS_MAX / 5 * 4;
+
+/// The notes of one pass.
+#[derive(Debug, Default)]
+pub struct Report {
+    lines: Vec<Line>,
+    figures: Vec<(Figure, f64)>,
+    begun_at: Duration,
+    ended_at: Duration,
+    messages: usize,
+    contacts: usize,
+    calls_before: u64,
+    throttled_before: u64,
+    faults: BTreeSet<String>,
+}
+
+impl Report {
+    /// A pass begins with these messages in hand.
+    pub fn begin(clock: &dyn Clock, pace: &Pace, held: &[Held]) -> Self {
+        let before = pace.snapshot();
+        let groups: BTreeSet<&str> = held.iter().map(|h| h.delivery.group.as_str()).collect();
+        Self {
+            begun_at: clock.uptime(),
+            messages: held.len(),
+            contacts: groups.len(),
+            calls_before: before.calls,
+            throttled_before: before.throttled,
+            ..Self::default()
+        }
+    }
+
+    /// The plan is made.
+    pub fn planned(&mut self, plan: &Plan) {
+        self.figures.push((Figure::ContactsUnchanged, plan.unchanged as f64));
+        for write in plan.writes.iter().filter(|w| matches!(w.target, Target::New(_))) {
+            self.lines.push(line_of(
+                LogLevel::Info,
+                "[CRM] Contact not found, creating new contact",
+                write,
+            ));
+        }
+    }
+
+    /// A write has its result.
+    pub fn written(&mut self, write: &Write, result: &WriteResult) {
+        let is_new = matches!(write.target, Target::New(_));
+        match result {
+            WriteResult::Confirmed { id } => {
+                self.figures.push((Figure::ContactsWritten, 1.0));
+                if is_new {
+                    self.figures.push((Figure::ContactsCreated, 1.0));
+                    let created = "[CRM] Created new learning contact";
+                    let line = line_of(LogLevel::Info, created, write);
+                    self.lines.push(line.with("contact_id", id.clone()));
+                }
+                let names: BTreeSet<&str> = write
+                    .opened
+                    .iter()
+                    .map(|opened| opened.envelope.happening.name.as_str())
+                    .collect();
+                let names = Vec::from_iter(names).join(", ");
+                let message = format!("Track event (persisted via properties) {names}");
+                let properties: Vec<&str> = write.properties.keys().map(String::as_str).collect();
+                self.lines.push(
+                    line_of(LogLevel::Info, message, write)
+                        .with("contact_id", id.clone())
+                        .with("created", is_new)
+                        .with("properties", properties.join(","))
+                        .with("state_chars", write.state_chars),
+                );
+                self.claims(write);
+                if write.state_chars > STATE_CHARS_WARN {
+                    let message = "The progress state is nearly too large for its property";
+                    let line = line_of(LogLevel::Warn, message, write);
+                    self.lines.push(line.with("state_chars", write.state_chars));
+                }
+                if write.view_left_out {
+                    let message = "The portal does not know the last viewed type";
+                    self.lines.push(line_of(LogLevel::Warn, message, write));
+                }
+            }
+            WriteResult::Refused(verdict) if is_new => {
+                let line = line_of(LogLevel::Error, "[CRM] Failed to create contact", write);
+                self.lines.push(line.with("reason", verdict.reason.as_str()));
+            }
+            WriteResult::Refused(_) | WriteResult::Again(_) | WriteResult::Failed(_) => {}
+        }
+    }
+
+    fn claims(&mut self, write: &Write) {
+        if !write.unsupported_claims.is_empty() {
+            let message = "A completion was claimed that the progress does not bear out";
+            let line = line_of(LogLevel::Info, message, write);
+            self.lines.push(line.with("claims", write.unsupported_claims.len()));
+        }
+    }
+
+    /// A call failed. The same fault is said once a pass.
+    pub fn fault(&mut self, fault: &CallFault) {
+        let text = fault.to_string();
+        if self.faults.insert(text.clone()) {
+            let level = match fault {
+                CallFault::Portal(_) => LogLevel::Error,
+                _ => LogLevel::Warn,
+            };
+            self.lines.push(Line::new(level, "HubSpot call failed").with("fault", text));
+        }
+    }
+
+    /// Every message has its fate.
+    pub fn settled(&mut self, clock: &dyn Clock, settled: &[Settled]) {
+        self.ended_at = clock.uptime();
+        let now = clock.now();
+        let age_s = |at: DateTime<Utc>| (now - at).num_milliseconds().max(0) as f64 / 1_000.0;
+        let mut oldest_s: Option<f64> = None;
+        for Settled { held, envelope, settlement } in settled {
+            let accepted_at = envelope.as_ref().map_or(held.delivery.sent_at, |e| e.accepted_at);
+            let age_s = age_s(accepted_at);
+            oldest_s = Some(oldest_s.map_or(age_s, |oldest_s| oldest_s.max(age_s)));
+            match settlement {
+                Settlement::Applied => {
+                    self.figures.push((Figure::EventsApplied, 1.0));
+                    self.figures.push((Figure::TimeToCrm, age_s));
+                }
+                Settlement::DeadLettered(verdict) => {
+                    self.figures.push((Figure::EventsDeadLettered, 1.0));
+                    let message = "Failed to persist event to CRM";
+                    self.lines.push(
+                        Line::new(LogLevel::Error, message)
+                            .with("contact", held.delivery.group.clone())
+                            .with("message_id", held.delivery.message_id.clone())
+                            .with("reason", verdict.reason.as_str())
+                            .with("detail", verdict.detail.clone())
+                            .with("attempts", held.delivery.receive_count)
+                            .with("correlation_id", verdict.correlation_id.clone()),
+                    );
+                }
+                Settlement::Retry(_, Cause::Parked) => self.figures.push((Figure::Parked, 1.0)),
+                Settlement::Retry(_, Cause::Quarantined) => {
+                    self.figures.push((Figure::Quarantined, 1.0));
+                }
+                Settlement::Retry(_, Cause::Moment) | Settlement::HandedOn(_) => {}
+            }
+        }
+        self.figures.extend(oldest_s.map(|oldest_s| (Figure::OldestEventAge, oldest_s)));
+        self.line_of_pass(settled);
+    }
+
+    fn line_of_pass(&mut self, settled: &[Settled]) {
+        let count = |fits: fn(&Settlement) -> bool| {
+            settled.iter().filter(|settled| fits(&settled.settlement)).count()
+        };
+        let duration = self.ended_at.saturating_sub(self.begun_at);
+        self.lines.push(
+            Line::new(LogLevel::Info, "Pass")
+                .with("messages", self.messages)
+                .with("contacts", self.contacts)
+                .with("applied", count(|s| matches!(s, Settlement::Applied)))
+                .with("retried", count(|s| matches!(s, Settlement::Retry(..))))
+                .with("dead_lettered", count(|s| matches!(s, Settlement::DeadLettered(_))))
+                .with("handed_on", count(|s| matches!(s, Settlement::HandedOn(_))))
+                .with("duration_ms", duration.as_millis() as u64),
+        );
+    }
+
+    /// The queues were told: writes everything down.
+    pub fn finish(mut self, journal: &dyn Journal, pace: &Pace, outcome: &Outcome) {
+        if outcome.unsent + outcome.untold > 0 {
+            self.lines.push(
+                Line::new(LogLevel::Warn, "The queue did not do all it was told")
+                    .with("unsent", outcome.unsent)
+                    .with("untold", outcome.untold),
+            );
+        }
+        let after = pace.snapshot();
+        let calls = after.calls - self.calls_before;
+        let throttled = after.throttled - self.throttled_before;
+        self.figures.push((Figure::HubSpotCalls, calls as f64));
+        self.figures.push((Figure::HubSpotThrottled, throttled as f64));
+        self.figures
+            .push((Figure::CoalescingRatio, self.messages as f64 / self.contacts.max(1) as f64));
+        let window = after.window_remaining.map(|left| (Figure::HubSpotRemaining, f64::from(left)));
+        let day = after.daily_remaining.map(|left| (Figure::DailyRemaining, left as f64));
+        self.figures.extend(window.into_iter().chain(day));
+        for line in self.lines {
+            journal.line(line);
+        }
+        journal.figures(&self.figures);
+    }
+}
+
+/// A line about one contact's write.
+fn line_of(level: LogLevel, message: impl Into<String>, write: &Write) -> Line {
+    let first = write.opened.first();
+    let group = first.map(|opened| opened.held.delivery.group.clone());
+    let correlation_id = first.map(|opened| opened.envelope.correlation_id.clone());
+    Line::new(level, message)
+        .with("contact", group)
+        .with("events", write.opened.len())
+        .with("correlation_id", correlation_id)
+}
