@@ -1,0 +1,146 @@
+//! The one thread that touches the file. It gathers what many callers ask into one transaction,
+//! so that one sync to disk serves them all.
+//!
+//! In: jobs, each with somebody waiting. Out: their answers, after the commit. While a commit
+//! syncs, the next jobs collect by themselves: the busier the queue, the more a sync carries.
+//!
+//! **Invariant**: no job is answered with success before the commit that holds it.
+
+use std::io;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+
+use shared::ports::QueueFault;
+use tokio::sync::{Notify, oneshot};
+
+use super::store::Store;
+
+/// How many jobs one transaction takes, so that nobody waits for an endless one.
+const JOBS_MAX: usize = 512;
+
+/// The handle on the thread.
+pub(super) struct Writer {
+    /// Unbounded, yet it holds no more than there are callers: each waits for its answer.
+    jobs: Sender<Option<Box<dyn Job>>>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+}
+
+impl Writer {
+    /// Starts the thread. `wakes` are notified when their queue may have something to give.
+    pub(super) fn start(store: Store, wakes: [Arc<Notify>; 2]) -> io::Result<Writer> {
+        let (jobs, asked) = channel();
+        let thread = std::thread::Builder::new()
+            .name("queue".to_owned())
+            .spawn(move || serve(store, &asked, &wakes))?;
+        Ok(Writer { jobs, thread: Mutex::new(Some(thread)) })
+    }
+
+    /// Has the work done in the next transaction and waits until that is on disk.
+    pub(super) async fn ask<T, W>(&self, work: W) -> Result<T, QueueFault>
+    where
+        T: Send + 'static,
+        W: FnOnce(&mut Store) -> rusqlite::Result<T> + Send + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        let ask = Ask { work: Some(work), done: None, reply };
+        let closed = || QueueFault::Unavailable("the queue is closed".to_owned());
+        self.jobs.send(Some(Box::new(ask))).map_err(|_| closed())?;
+        answer.await.map_err(|_| closed())?
+    }
+
+    /// Lets the thread finish what was asked before, and joins it.
+    pub(super) fn close(&self) {
+        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(thread) = thread {
+            // Neither can fail in a way that matters: a thread that is gone is closed as well.
+            let _ = self.jobs.send(None);
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.close();
+    }
+}
+
+/// Work with somebody waiting for it.
+trait Job: Send {
+    fn run(&mut self, store: &mut Store) -> rusqlite::Result<()>;
+    fn answer(self: Box<Self>, committed: Result<(), QueueFault>);
+}
+
+struct Ask<T, W> {
+    work: Option<W>,
+    done: Option<T>,
+    reply: oneshot::Sender<Result<T, QueueFault>>,
+}
+
+impl<T, W> Job for Ask<T, W>
+where
+    T: Send,
+    W: FnOnce(&mut Store) -> rusqlite::Result<T> + Send,
+{
+    fn run(&mut self, store: &mut Store) -> rusqlite::Result<()> {
+        if let Some(work) = self.work.take() {
+            self.done = Some(work(store)?);
+        }
+        Ok(())
+    }
+
+    fn answer(self: Box<Self>, committed: Result<(), QueueFault>) {
+        let Ask { done, reply, .. } = *self;
+        let not_run = || QueueFault::Unavailable("the queue did not come to it".to_owned());
+        // A caller that went away no longer wants to know.
+        let _ = reply.send(committed.and_then(|()| done.ok_or_else(not_run)));
+    }
+}
+
+fn serve(mut store: Store, asked: &Receiver<Option<Box<dyn Job>>>, wakes: &[Arc<Notify>; 2]) {
+    let mut open = true;
+    while open {
+        let Ok(Some(first)) = asked.recv() else { return };
+        let mut jobs = vec![first];
+        while jobs.len() < JOBS_MAX {
+            match asked.try_recv() {
+                Ok(Some(job)) => jobs.push(job),
+                Ok(None) => {
+                    open = false;
+                    break;
+                }
+                Err(_) => break,
+            }
+        }
+        let committed = commit(&mut store, &mut jobs);
+        for (wake, stirred) in wakes.iter().zip(store.take_stirred()) {
+            if stirred && committed.is_ok() {
+                wake.notify_waiters();
+            }
+        }
+        for job in jobs {
+            job.answer(committed.clone());
+        }
+    }
+}
+
+/// Runs the jobs in one transaction: all of them, or none.
+fn commit(store: &mut Store, jobs: &mut [Box<dyn Job>]) -> Result<(), QueueFault> {
+    // A panic costs this transaction and not the thread, and with it the whole queue.
+    let outcome = catch_unwind(AssertUnwindSafe(|| {
+        store.begin()?;
+        for job in jobs {
+            job.run(store)?;
+        }
+        store.commit()
+    }));
+    let reason = match outcome {
+        Ok(Ok(())) => return Ok(()),
+        Ok(Err(error)) => format!("the queue's file: {error}"),
+        Err(_) => "the queue's thread panicked".to_owned(),
+    };
+    store.roll_back();
+    Err(QueueFault::Unavailable(reason))
+}

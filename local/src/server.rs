@@ -1,0 +1,118 @@
+//! The front door of the local stack: HTTP requests as API Gateway would hand them to the
+//! functions, and the console at `/`.
+//!
+//! **Invariant**: no body is read further than the longest that could be valid.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Query, State};
+use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
+use ingest::Ingest;
+use reader::Reader;
+use shared::event::BATCH_BYTES_MAX;
+use shared::http::{Request, Route};
+use tokio::net::TcpListener;
+
+use crate::console::Console;
+
+/// What stands behind the door.
+pub struct Doors {
+    /// Takes events.
+    pub ingest: Ingest,
+    /// Answers reads.
+    pub reader: Reader,
+    /// The page at `/`.
+    pub console: Console,
+}
+
+/// Serves until `stop` ends, then lets the requests in hand finish.
+///
+/// # Errors
+/// When the listener fails.
+pub async fn serve(
+    listener: TcpListener,
+    doors: Arc<Doors>,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> std::io::Result<()> {
+    let router = Router::new().fallback(answer).with_state(doors);
+    axum::serve(listener, router).with_graceful_shutdown(stop).await
+}
+
+async fn answer(
+    State(doors): State<Arc<Doors>>,
+    method: Method,
+    uri: Uri,
+    Query(query): Query<Vec<(String, String)>>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    if uri.path() == "/" && method == Method::GET {
+        return page(&doors, &headers).await;
+    }
+    let request = Request {
+        method: method.as_str().to_owned(),
+        path: uri.path().to_owned(),
+        query: query.into_iter().collect(),
+        headers: headers
+            .iter()
+            .map(|(name, value)| {
+                (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
+            })
+            .collect(),
+        body: read_up_to_limit(body).await,
+        id: None,
+    };
+    let response = match request.route() {
+        Ok(Route::ProgressRead | Route::ProgressAggregate | Route::EnrollmentsList) => {
+            doors.reader.answer(request).await
+        }
+        _ => doors.ingest.answer(request).await,
+    };
+    let status = StatusCode::from_u16(response.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut answer = (status, response.body).into_response();
+    answer.headers_mut().remove(header::CONTENT_TYPE);
+    for (name, value) in response.headers {
+        if let Ok(value) = value.parse() {
+            answer.headers_mut().insert(name, value);
+        }
+    }
+    answer
+}
+
+/// The body, or so much of it that it is certainly refused as too long.
+async fn read_up_to_limit(mut body: Body) -> Vec<u8> {
+    use http_body_util::BodyExt as _;
+    let mut bytes = Vec::new();
+    while bytes.len() <= BATCH_BYTES_MAX {
+        match body.frame().await {
+            Some(Ok(frame)) => bytes.extend_from_slice(frame.data_ref().map_or(&[], |data| data)),
+            // A body that breaks off is no JSON any more, and is refused as such.
+            Some(Err(_)) | None => break,
+        }
+    }
+    bytes
+}
+
+/// The page shows people's addresses, so another site's name that leads to this machine must not
+/// show it in that site's name: only a loopback or literal address is answered.
+async fn page(doors: &Doors, headers: &HeaderMap) -> Response {
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let is_literal = host.parse::<SocketAddr>().is_ok() || host.parse::<std::net::IpAddr>().is_ok();
+    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+    if !is_literal && name != "localhost" {
+        return (StatusCode::FORBIDDEN, "open this page by its address, not by a name")
+            .into_response();
+    }
+    let headers = [
+        (header::CONTENT_TYPE, "text/html; charset=utf-8"),
+        (header::CACHE_CONTROL, "no-store"),
+        (header::CONTENT_SECURITY_POLICY, "default-src 'none'; style-src 'unsafe-inline'"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+    ];
+    (headers, doors.console.page().await).into_response()
+}

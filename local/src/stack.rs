@@ -1,0 +1,347 @@
+//! The whole path in one process: front door, embedded queue, worker, reader, and, for `local`,
+//! the HubSpot simulator beside them.
+//!
+//! The core is the deployed one; only the ports differ. A data folder is held by one stack at a
+//! time.
+
+use std::fs::{File, TryLockError};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use hubspot::Client;
+use hubspot::pace::{NoShare, Pace, PaceSettings};
+use hubspot::token::TokenSource;
+use hubspot::transport::{Dial, Transport};
+use hubspot::version::ApiVersion;
+use ingest::Ingest;
+use reader::Reader;
+use shared::catalog::Catalog;
+use shared::ports::{Clock, Entropy, Journal, QueueFault};
+use shared::settings::{self, Token};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+use worker::Worker;
+use worker::circuit::Circuit;
+
+use crate::console::Console;
+use crate::portal::inner_door::InnerDoor;
+use crate::portal::{self, Portal};
+use crate::pump::Pump;
+use crate::queue::{OpenError, QueueSettings, SqliteQueues};
+use crate::server::{self, Doors};
+
+/// How long a stop waits for the batches in hand, and then for the open requests.
+const DRAIN_MAX: Duration = Duration::from_secs(3);
+const CLOSE_MAX: Duration = Duration::from_secs(1);
+
+/// What HubSpot's own `startedAt` and `completedAt` of batch calls lie apart, in recorded answers.
+const LIFELIKE_LATENCY_MS: (u64, u64) = (35, 90);
+
+/// What to start.
+#[derive(Debug)]
+pub struct StackSettings {
+    /// Where the HTTP API and the console listen; port 0 picks a free one.
+    pub listen: SocketAddr,
+    /// Which HubSpot.
+    pub crm: Crm,
+    /// Where queue and simulator are kept; `None` keeps them in memory.
+    pub data: Option<PathBuf>,
+    /// What every door needs.
+    pub door: settings::Door,
+    /// What the worker works by.
+    pub worker: settings::Worker,
+    /// How to reach HubSpot, and how much of it is ours.
+    pub hubspot: settings::HubSpot,
+    /// Courses and pathways.
+    pub catalog: Catalog,
+    /// How long events wait for more of the same contact.
+    pub coalescing_window: Duration,
+}
+
+/// Which HubSpot the stack writes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Crm {
+    /// The simulator, in this process; its HTTP door listens here.
+    Simulated {
+        /// Port 0 picks a free one.
+        listen: SocketAddr,
+    },
+    /// The real one.
+    HubSpot,
+}
+
+/// Where the stack can be reached.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Urls {
+    /// The HTTP API; the console is its `/`.
+    pub api: String,
+    /// The simulator's HTTP door.
+    pub portal: Option<String>,
+}
+
+/// Why the stack did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartFault {
+    /// An address is taken, or not ours.
+    #[error(
+        "can't listen on {address}: {source}; hint: another program may have the port, choose one with --port"
+    )]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// The data folder can't be used.
+    #[error(
+        "can't use the data folder {path}: {source}; hint: check that it is a folder you may write to"
+    )]
+    Data {
+        /// The folder.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// Another stack holds the data folder.
+    #[error(
+        "the data folder {path} is in use by another milepost; hint: stop that one, or choose another folder with --data"
+    )]
+    InUse {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// The queue's file can't be opened.
+    #[error(transparent)]
+    Queue(#[from] OpenError),
+    /// The queue can't give out again what the last process held.
+    #[error("the queue's file can't be used: {0}")]
+    Reclaim(QueueFault),
+    /// The simulator's file can't be opened.
+    #[error(transparent)]
+    Portal(#[from] portal::PortalFault),
+    /// The settings leave no call to HubSpot.
+    #[error(transparent)]
+    Pace(#[from] NoShare),
+    /// A setting that only this stack can't serve.
+    #[error("{0}")]
+    Setting(String),
+}
+
+/// A running stack.
+pub struct Stack {
+    urls: Urls,
+    stop: watch::Sender<bool>,
+    servers: Vec<JoinHandle<()>>,
+    pumps: Vec<Pump>,
+    queues: SqliteQueues,
+    portal: Option<Arc<Portal>>,
+    clock: Arc<dyn Clock>,
+    _lock: Option<File>,
+}
+
+impl Stack {
+    /// Starts everything; it is ready when this returns.
+    ///
+    /// # Errors
+    /// [`StartFault`]; then nothing is left running.
+    pub async fn start(
+        settings: StackSettings,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+        journal: Arc<dyn Journal>,
+    ) -> Result<Self, StartFault> {
+        let lock = settings.data.as_deref().map(hold).transpose()?;
+        let (stop, stopped) = watch::channel(false);
+        let mut servers = Vec::new();
+
+        let queue_settings =
+            QueueSettings { delay: settings.coalescing_window, ..QueueSettings::default() };
+        let queues = match &settings.data {
+            Some(folder) => SqliteQueues::open(
+                &folder.join("queue.sqlite"),
+                clock.clone(),
+                entropy.clone(),
+                queue_settings,
+            )?,
+            None => SqliteQueues::in_memory(clock.clone(), entropy.clone(), queue_settings)?,
+        };
+        // Whoever held these messages is gone. A write of theirs may still land: they wait for the
+        // quarantine as after any write whose outcome is unknown.
+        queues.reclaim(settings.worker.quarantine).await.map_err(StartFault::Reclaim)?;
+
+        let mut simulator = None;
+        let mut portal_url = None;
+        let transport: Arc<dyn Transport> = match settings.crm {
+            Crm::Simulated { listen } => {
+                let portal = Arc::new(match &settings.data {
+                    Some(folder) => Portal::open(folder)?,
+                    None => Portal::in_memory(entropy.next_u64()),
+                });
+                portal.define_milepost_properties();
+                portal.set(|settings| settings.latency_ms = LIFELIKE_LATENCY_MS);
+                let listener = bind(listen).await?;
+                portal_url = Some(url(&listener, listen)?);
+                servers.push(serve_portal(listener, portal.clone(), clock.clone(), &stopped));
+                simulator = Some(portal.clone());
+                Arc::new(InnerDoor::new(portal, clock.clone()))
+            }
+            Crm::HubSpot => Arc::new(
+                Dial::new(&settings.hubspot.base_url)
+                    .map_err(|error| StartFault::Setting(error.to_string()))?,
+            ),
+        };
+        let hubspot = &settings.hubspot;
+        let token = match &hubspot.token {
+            Token::Fixed(token) => token.clone(),
+            Token::Parameter(_) => {
+                return Err(StartFault::Setting(
+                    "HUBSPOT_TOKEN_PARAMETER is for Lambda; hint: give one machine its token in \
+                     HUBSPOT_PRIVATE_APP_TOKEN"
+                        .into(),
+                ));
+            }
+        };
+        if let Some(portal) = &simulator {
+            portal.grant(&token, &[]);
+        }
+        let version: ApiVersion = hubspot
+            .api_version
+            .parse()
+            .map_err(|_| StartFault::Setting("HUBSPOT_API_VERSION is no version".into()))?;
+        let token = Arc::new(TokenSource::fixed(&token));
+        let connect = |share: PaceSettings| -> Result<(Client, Arc<Pace>), NoShare> {
+            let pace = Arc::new(Pace::new(share, clock.clone(), entropy.clone())?);
+            let (transport, token) = (transport.clone(), token.clone());
+            let client = Client::new(transport, token, pace.clone(), clock.clone(), version);
+            Ok((client, pace))
+        };
+        // One process has the workers' whole share, however many of them it runs.
+        let (client, pace) = connect(PaceSettings::of(hubspot, 1))?;
+        let (reading, _) = connect(reader::share(hubspot))?;
+
+        let ingest = Ingest::new(
+            settings.door.clone(),
+            queues.events(),
+            clock.clone(),
+            entropy.clone(),
+            journal.clone(),
+        );
+        let reader = Reader::new(
+            settings.door,
+            Arc::new(reading),
+            clock.clone(),
+            entropy.clone(),
+            journal.clone(),
+        );
+        let concurrency = settings.worker.concurrency;
+        let worker = Arc::new(Worker {
+            events: queues.events(),
+            dead_letters: queues.dead_letters(),
+            client,
+            pace,
+            clock: clock.clone(),
+            entropy,
+            journal,
+            catalog: settings.catalog,
+            settings: settings.worker,
+            circuit: Circuit::default(),
+        });
+        let console = Console {
+            events: queues.events(),
+            dead_letters: queues.dead_letters(),
+            portal: simulator.clone(),
+            clock: clock.clone(),
+        };
+
+        let listener = bind(settings.listen).await?;
+        let api = url(&listener, settings.listen)?;
+        let doors = Arc::new(Doors { ingest, reader, console });
+        let until = until_stopped(&stopped);
+        servers.push(tokio::spawn(async move {
+            // A listener that fails ends the serving; the health check says so to whoever asks.
+            let _ended = server::serve(listener, doors, until).await;
+        }));
+        let pumps =
+            (0..concurrency).map(|_| Pump::start(worker.clone(), stopped.clone())).collect();
+        let urls = Urls { api, portal: portal_url };
+        Ok(Self { urls, stop, servers, pumps, queues, portal: simulator, clock, _lock: lock })
+    }
+
+    /// Where it can be reached.
+    pub fn urls(&self) -> &Urls {
+        &self.urls
+    }
+
+    /// The queues, to be looked at.
+    pub fn queues(&self) -> &SqliteQueues {
+        &self.queues
+    }
+
+    /// The simulator, if it is part of the stack.
+    pub fn portal(&self) -> Option<&Arc<Portal>> {
+        self.portal.as_ref()
+    }
+
+    /// Takes no more, finishes what is in hand, and closes; within 5 s.
+    pub async fn stop(self) {
+        self.stop.send_replace(true);
+        let deadline = self.clock.uptime() + DRAIN_MAX;
+        for pump in self.pumps {
+            let left = deadline.saturating_sub(self.clock.uptime());
+            pump.stopped(&*self.clock, left).await;
+        }
+        let deadline = self.clock.uptime() + CLOSE_MAX;
+        for mut server in self.servers {
+            let left = deadline.saturating_sub(self.clock.uptime());
+            tokio::select! {
+                _ended = &mut server => {}
+                () = self.clock.sleep(left) => server.abort(),
+            }
+        }
+        self.queues.close();
+    }
+}
+
+/// Makes the folder if need be, and holds it for this process.
+fn hold(folder: &Path) -> Result<File, StartFault> {
+    let data = |source| StartFault::Data { path: folder.to_owned(), source };
+    std::fs::create_dir_all(folder).map_err(data)?;
+    let file = File::create(folder.join("lock")).map_err(data)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StartFault::InUse { path: folder.to_owned() }),
+        Err(TryLockError::Error(source)) => Err(data(source)),
+    }
+}
+
+async fn bind(address: SocketAddr) -> Result<TcpListener, StartFault> {
+    TcpListener::bind(address).await.map_err(|source| StartFault::Listen { address, source })
+}
+
+fn url(listener: &TcpListener, address: SocketAddr) -> Result<String, StartFault> {
+    let bound = listener.local_addr().map_err(|source| StartFault::Listen { address, source })?;
+    Ok(format!("http://{bound}"))
+}
+
+fn serve_portal(
+    listener: TcpListener,
+    portal: Arc<Portal>,
+    clock: Arc<dyn Clock>,
+    stopped: &watch::Receiver<bool>,
+) -> JoinHandle<()> {
+    let until = until_stopped(stopped);
+    tokio::spawn(async move {
+        let _ended = portal::http_door::serve(listener, portal, clock, until).await;
+    })
+}
+
+fn until_stopped(stopped: &watch::Receiver<bool>) -> impl Future<Output = ()> + Send + use<> {
+    let mut stopped = stopped.clone();
+    async move {
+        // The sender lives in the stack: when it is gone, that is a stop too.
+        let _stopped = stopped.wait_for(|stopped| *stopped).await;
+    }
+}
