@@ -1,0 +1,114 @@
+//! What a command says: data on standard output, notes and progress on standard error.
+//!
+//! Data is a JSON document with `--json`, and text for people without. Progress is shown to a
+//! terminal only, and colors too, unless `NO_COLOR` is set. Whoever stops reading ends the
+//! command quietly.
+//!
+//! **Invariant**: this file is the only one that writes to either, save for the stack's log lines.
+
+use std::io::{ErrorKind, IsTerminal as _, Write as _};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde::Serialize;
+
+use crate::ending::Stopped;
+
+/// Where a command says what it has to say.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Output {
+    is_json: bool,
+    has_color: bool,
+}
+
+/// How a thing on a list stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mark {
+    /// ✓
+    Good,
+    /// !
+    Doubtful,
+    /// ✗
+    Bad,
+}
+
+impl Output {
+    /// The output of this process.
+    pub(crate) fn of_process(is_json: bool) -> Self {
+        let no_color = host::environment::lookup("NO_COLOR").is_some_and(|set| !set.is_empty());
+        Self { is_json, has_color: !no_color && std::io::stdout().is_terminal() }
+    }
+
+    /// Writes the one document of a command that was asked for JSON, or its text for people.
+    ///
+    /// # Errors
+    /// [`Stopped::NobodyReads`] and [`Stopped::Output`].
+    pub(crate) fn result(
+        &self,
+        document: &impl Serialize,
+        text: impl FnOnce() -> String,
+    ) -> Result<(), Stopped> {
+        if !self.is_json {
+            return write(&text());
+        }
+        let document = serde_json::to_string(document)
+            .map_err(|error| Stopped::Output(std::io::Error::other(error)))?;
+        write(&document)
+    }
+
+    /// Writes one line for people, and nothing if it is JSON that is asked for: for lists that
+    /// grow while one looks on.
+    ///
+    /// # Errors
+    /// [`Stopped::NobodyReads`] and [`Stopped::Output`].
+    pub(crate) fn line(&self, text: &str) -> Result<(), Stopped> {
+        if self.is_json { Ok(()) } else { write(text) }
+    }
+
+    /// A mark, colored if colors are wanted.
+    pub(crate) fn mark(&self, mark: Mark) -> &'static str {
+        match (mark, self.has_color) {
+            (Mark::Good, false) => "✓",
+            (Mark::Doubtful, false) => "!",
+            (Mark::Bad, false) => "✗",
+            (Mark::Good, true) => "\u{1b}[32m✓\u{1b}[0m",
+            (Mark::Doubtful, true) => "\u{1b}[33m!\u{1b}[0m",
+            (Mark::Bad, true) => "\u{1b}[31m✗\u{1b}[0m",
+        }
+    }
+
+    /// Says something on the side.
+    pub(crate) fn note(&self, text: impl AsRef<str>) {
+        // If standard error is closed there is nobody to tell.
+        let _told = writeln!(std::io::stderr().lock(), "{}", text.as_ref());
+    }
+
+    /// Says why the command stops.
+    pub(crate) fn error(&self, text: impl AsRef<str>) {
+        self.note(format!("error: {}", text.as_ref()));
+    }
+
+    /// A bar over so many bytes, or a counter where nobody knows how many; hidden unless standard
+    /// error is a terminal.
+    pub(crate) fn progress(&self, bytes_total: Option<u64>) -> ProgressBar {
+        if !std::io::stderr().is_terminal() {
+            return ProgressBar::hidden();
+        }
+        let (bar, template) = match bytes_total {
+            Some(total) => (ProgressBar::new(total), "{bar:40} {percent:>3} %  {msg}  {eta} left"),
+            None => (ProgressBar::no_length(), "{spinner} {msg}  {elapsed}"),
+        };
+        bar.set_draw_target(ProgressDrawTarget::stderr());
+        match ProgressStyle::with_template(template) {
+            Ok(style) => bar.with_style(style),
+            Err(_) => bar,
+        }
+    }
+}
+
+fn write(text: &str) -> Result<(), Stopped> {
+    let mut stdout = std::io::stdout().lock();
+    writeln!(stdout, "{text}").and_then(|()| stdout.flush()).map_err(|error| match error.kind() {
+        ErrorKind::BrokenPipe => Stopped::NobodyReads,
+        _ => Stopped::Output(error),
+    })
+}

@@ -1,0 +1,233 @@
+//! `milepost track`: events from a file or a pipe, sent to a front door, and counted.
+//!
+//! A thread reads lines ([`lines`]); they are cut into batches ([`batches`]), sent with retries
+//! ([`send`]), judged by what comes back ([`fates`]) and counted ([`tally`]).
+//!
+//! **Invariant**: every line that is not blank has one fate, so the counts add up; and it has the
+//! same event id in every run, so no run counts anything twice.
+
+mod batches;
+mod fates;
+mod lines;
+mod send;
+mod tally;
+
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::{StreamExt as _, stream};
+use host::clock::SystemClock;
+use host::entropy::SystemEntropy;
+use indicatif::ProgressBar;
+use shared::event::BATCH_EVENTS_MAX;
+use shared::ports::Clock;
+use tokio::sync::mpsc;
+
+use crate::ending::{Ending, Stopped};
+use crate::output::Output;
+
+use batches::{Batch, Batches};
+use fates::fates;
+use send::{Reply, Sender};
+use tally::{NAMED_MAX, Tally};
+
+/// Lines that are read ahead of sending.
+const LINES_AHEAD: usize = 1_000;
+
+/// Send events from a file to a front door
+#[derive(Debug, clap::Args)]
+#[command(
+    long_about = "Send events from a file to a front door, and count what became of them: to try a \
+                  stack, to bring in a day that was kept elsewhere, to move from another system.\n\n\
+                  Each line is one event, as POST /events/track takes it; blank lines are skipped. \
+                  A line without an eventId gets one, made from its number and its content: so a \
+                  file can be sent again, after a break or by mistake, and nothing counts twice. \
+                  (Leave the lines where they are, then; append only.)\n\n\
+                  Network faults, 429 and 5xx are retried. It ends with 1 when a line was rejected \
+                  or failed, and names those lines; with 3 when the front door can't be reached.",
+    after_help = "Example: milepost track examples/events.jsonl\n\
+                  Example: zcat events.gz | milepost track - --url https://… --rate 200\n\
+                  Read on in docs/http.md."
+)]
+pub(crate) struct Args {
+    /// The file with one event a line; - reads standard input
+    #[arg(value_name = "FILE|-")]
+    file: PathBuf,
+
+    /// The front door, with its stage prefix if it has one
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8787")]
+    url: reqwest::Url,
+
+    /// Send up to so many events at once; 1 sends each by itself
+    #[arg(long, value_name = "EVENTS", default_value_t = BATCH_EVENTS_MAX as u16,
+          value_parser = clap::value_parser!(u16).range(1..=BATCH_EVENTS_MAX as i64))]
+    batch: u16,
+
+    /// Send at most so many events a second [default: as many as are taken]
+    #[arg(long, value_name = "EVENTS", value_parser = clap::value_parser!(u32).range(1..))]
+    rate: Option<u32>,
+
+    /// Have at most so many requests under way
+    #[arg(long, value_name = "REQUESTS", default_value_t = 4,
+          value_parser = clap::value_parser!(u16).range(1..=64))]
+    concurrency: u16,
+
+    /// Send this token along, for IDENTITY_POLICY=signed
+    #[arg(long, value_name = "JWT")]
+    token: Option<String>,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// [`Stopped`]: the file can't be read, or the front door can't be reached at all.
+pub(crate) async fn run(args: Args, output: &Output) -> Result<Ending, Stopped> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
+    let entropy = SystemEntropy::seeded().map_err(|fault| Stopped::Usage(fault.to_string()))?;
+    let has_token = args.token.is_some();
+    let sender = Sender::new(&args.url, args.token, clock.clone(), Arc::new(entropy))?;
+    let (input, bytes_total) = open(&args.file)?;
+    let bar = output.progress(bytes_total);
+
+    // A thread of its own: standard input may stay silent while answers come in, and must not
+    // hold up the end of the process.
+    let (lines_in, lines_out) = mpsc::channel(LINES_AHEAD);
+    std::thread::spawn(move || lines::read(input, &lines_in));
+    let mut batches = Batches::new(lines_out, usize::from(args.batch));
+    let mut pace = Pace { rate: args.rate, next_at: clock.uptime() };
+    let mut run = Run { tally: Tally::default(), has_token, output, bar };
+    let began_at = clock.uptime();
+
+    // The first batch goes by itself: that there is no front door is found out once, not by many.
+    if let Some(first) = batches.next().await {
+        pace.start_of(first.len(), clock.uptime());
+        let reply = sender.send(first.body()).await;
+        if let Reply::Nothing(cause) = &reply {
+            run.bar.finish_and_clear();
+            return Err(Stopped::OtherSide(format!(
+                "{} can't be reached: {cause}; hint: start a stack with `milepost local`, or say \
+                 with --url where the front door is",
+                args.url
+            )));
+        }
+        run.finished(&first, &reply);
+    }
+    {
+        let (sender, clock) = (&sender, &*clock);
+        let sent = stream::unfold(&mut batches, async |batches| {
+            batches.next().await.map(|batch| (batch, batches))
+        })
+        .map(|batch| {
+            let start_at = pace.start_of(batch.len(), clock.uptime());
+            async move {
+                clock.sleep(start_at.saturating_sub(clock.uptime())).await;
+                let reply = sender.send(batch.body()).await;
+                (batch, reply)
+            }
+        })
+        .buffer_unordered(usize::from(args.concurrency));
+        let mut sent = std::pin::pin!(sent);
+        while let Some((batch, reply)) = sent.next().await {
+            run.finished(&batch, &reply);
+        }
+    }
+    run.bar.finish_and_clear();
+    let tally = run.tally;
+    let took = clock.uptime().saturating_sub(began_at);
+    output.result(&tally, || tally.text(took))?;
+    if let Some(error) = batches.broken {
+        return Err(unreadable(&args.file, &error));
+    }
+    Ok(if tally.wrong() == 0 { Ending::Done } else { Ending::Found })
+}
+
+/// A run under way.
+struct Run<'a> {
+    tally: Tally,
+    has_token: bool,
+    output: &'a Output,
+    bar: ProgressBar,
+}
+
+impl Run<'_> {
+    fn finished(&mut self, batch: &Batch, reply: &Reply) {
+        let named = self.tally.count(batch, fates(batch, reply, self.has_token));
+        self.bar.suspend(|| {
+            for line in &named {
+                self.output.note(line.to_string());
+            }
+            if !named.is_empty() && self.tally.lines.len() == NAMED_MAX {
+                self.output.note("further lines are counted, and not named");
+            }
+        });
+        self.bar.inc(batch.lines.iter().map(|line| line.bytes).sum());
+        let Tally { sent, rejected, failed, .. } = &self.tally;
+        self.bar.set_message(format!("{sent} sent, {rejected} rejected, {failed} failed"));
+    }
+}
+
+/// When requests may start, for so many events a second.
+struct Pace {
+    rate: Option<u32>,
+    next_at: Duration,
+}
+
+impl Pace {
+    /// When a request with so many events may start; the one after it, so much later.
+    fn start_of(&mut self, events: usize, now: Duration) -> Duration {
+        let start_at = self.next_at.max(now);
+        if let Some(rate) = self.rate {
+            self.next_at = start_at + Duration::from_secs_f64(events as f64 / f64::from(rate));
+        }
+        start_at
+    }
+}
+
+/// The input, and its length if it has one.
+fn open(file: &Path) -> Result<(Box<dyn BufRead + Send>, Option<u64>), Stopped> {
+    if file == Path::new("-") {
+        return Ok((Box::new(BufReader::new(std::io::stdin())), None));
+    }
+    let opened = File::open(file).map_err(|error| unreadable(file, &error))?;
+    let about = opened.metadata().map_err(|error| unreadable(file, &error))?;
+    if about.is_dir() {
+        let folder = std::io::Error::from(std::io::ErrorKind::IsADirectory);
+        return Err(unreadable(file, &folder));
+    }
+    Ok((Box::new(BufReader::new(opened)), about.is_file().then_some(about.len())))
+}
+
+fn unreadable(file: &Path, error: &std::io::Error) -> Stopped {
+    Stopped::Usage(format!(
+        "{} can't be read: {error}; hint: name a file with one event a line, or - for standard \
+         input",
+        file.display()
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn requests_start_no_faster_than_the_rate() {
+        let mut pace = Pace { rate: Some(100), next_at: Duration::ZERO };
+        let ms = Duration::from_millis;
+        assert_eq!(pace.start_of(50, ms(0)), ms(0));
+        assert_eq!(pace.start_of(25, ms(10)), ms(500));
+        assert_eq!(pace.start_of(50, ms(20)), ms(750));
+        // What was not used is not saved up.
+        assert_eq!(pace.start_of(50, ms(9_000)), ms(9_000));
+        assert_eq!(pace.start_of(50, ms(9_000)), ms(9_500));
+    }
+
+    #[test]
+    fn without_a_rate_every_request_starts_at_once() {
+        let mut pace = Pace { rate: None, next_at: Duration::ZERO };
+        assert_eq!(pace.start_of(50, Duration::from_secs(1)), Duration::from_secs(1));
+        assert_eq!(pace.start_of(50, Duration::from_secs(1)), Duration::from_secs(1));
+    }
+}

@@ -1,0 +1,153 @@
+//! Input → lines, each with its number and, where it has none, an event id.
+//!
+//! The id is made from the line's number and content, so it is the same in every run. What is no
+//! JSON object is handed on as it came: to refuse it is the front door's business.
+//!
+//! **Invariant**: a line of any length takes at most [`LINE_BYTES_MAX`] of memory.
+
+use std::io::{BufRead, Read as _};
+
+use serde_json::{Map, Value};
+use sha2::{Digest as _, Sha256};
+use shared::event::BATCH_BYTES_MAX;
+use tokio::sync::mpsc;
+
+/// The longest part of a line that is kept. A longer line is refused by its length anyway.
+const LINE_BYTES_MAX: usize = BATCH_BYTES_MAX + 1;
+
+/// One line that is not blank.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Line {
+    /// Its number, from 1.
+    pub(super) number: u64,
+    /// What is sent.
+    pub(super) text: Vec<u8>,
+    /// Whether it can't share a request: it is no JSON object, or brings a token of its own.
+    pub(super) is_alone: bool,
+    /// What it took of the input, for the progress.
+    pub(super) bytes: u64,
+}
+
+/// Reads lines until the input ends, or nobody takes them any more.
+pub(super) fn read(mut input: impl BufRead, lines: &mpsc::Sender<std::io::Result<Line>>) {
+    for number in 1.. {
+        let sent = match read_line(&mut input) {
+            Ok(raw) if raw.bytes == 0 => return,
+            Ok(raw) => match Line::of(number, raw) {
+                Some(line) => lines.blocking_send(Ok(line)),
+                None => continue,
+            },
+            Err(error) => {
+                // Nothing can be read after this, whether it is heard or not.
+                let _heard = lines.blocking_send(Err(error));
+                return;
+            }
+        };
+        if sent.is_err() {
+            return;
+        }
+    }
+}
+
+struct Raw {
+    text: Vec<u8>,
+    bytes: u64,
+}
+
+/// The next line; no bytes are the end.
+fn read_line(input: &mut impl BufRead) -> std::io::Result<Raw> {
+    let mut text = Vec::new();
+    let mut bytes = input.by_ref().take(LINE_BYTES_MAX as u64).read_until(b'\n', &mut text)?;
+    if bytes == LINE_BYTES_MAX && !text.ends_with(b"\n") {
+        bytes += input.skip_until(b'\n')?;
+    }
+    Ok(Raw { text, bytes: bytes as u64 })
+}
+
+impl Line {
+    /// The line, unless it is blank.
+    fn of(number: u64, Raw { text, bytes }: Raw) -> Option<Self> {
+        let text = text.trim_ascii();
+        if text.is_empty() {
+            return None;
+        }
+        let (text, is_alone) = match serde_json::from_slice::<Map<String, Value>>(text) {
+            Ok(event) => {
+                let is_alone = event.contains_key("token");
+                (with_id(text, event, number), is_alone)
+            }
+            Err(_) => (text.to_vec(), true),
+        };
+        Some(Self { number, text, is_alone, bytes })
+    }
+}
+
+fn with_id(text: &[u8], mut event: Map<String, Value>, number: u64) -> Vec<u8> {
+    let has_id = !matches!(event.get("eventId"), None | Some(Value::Null))
+        && event.get("eventId").and_then(Value::as_str) != Some("");
+    if has_id {
+        return text.to_vec();
+    }
+    let hash = Sha256::new().chain_update(number.to_be_bytes()).chain_update(text).finalize();
+    let hex: String = hash.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    event.insert("eventId".to_owned(), format!("track-{hex}").into());
+    // A map that was JSON is JSON again.
+    serde_json::to_vec(&event).unwrap_or_else(|_| text.to_vec())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(input: &[u8]) -> Vec<Line> {
+        let (send, mut receive) = mpsc::channel(100);
+        read(input, &send);
+        std::iter::from_fn(|| receive.try_recv().ok()).map(Result::unwrap).collect()
+    }
+
+    fn id(line: &Line) -> String {
+        let event: Value = serde_json::from_slice(&line.text).unwrap();
+        event["eventId"].as_str().unwrap().to_owned()
+    }
+
+    #[test]
+    fn blank_lines_are_skipped_and_counted_in_the_numbers() {
+        let read = lines(b"{\"eventId\":\"a\"}\n\n  \r\n{\"eventId\":\"b\"}");
+        let numbers: Vec<u64> = read.iter().map(|line| line.number).collect();
+        assert_eq!(numbers, [1, 4]);
+        assert_eq!(read[1].text, b"{\"eventId\":\"b\"}");
+    }
+
+    #[test]
+    fn a_line_without_an_id_has_the_same_one_in_every_run_and_another_than_its_twin() {
+        for missing in ["{}", r#"{"eventId":null}"#, r#"{"eventId":""}"#] {
+            let input = format!("{missing}\n{missing}\n");
+            let (first, second) = (lines(input.as_bytes()), lines(input.as_bytes()));
+            assert_eq!(first, second);
+            assert_ne!(id(&first[0]), id(&first[1]));
+        }
+    }
+
+    #[test]
+    fn a_line_that_has_an_id_is_sent_as_it_is() {
+        let text = br#"{"z":1.10, "eventId":"mine"}"#;
+        assert_eq!(lines(text)[0].text, text);
+    }
+
+    #[test]
+    fn what_is_no_object_or_has_its_own_token_stands_alone() {
+        let read = lines(b"{\"eventName\":\"x\"}\n[1]\nnot json\n\xff\xfe\n{\"token\":\"t\"}\n");
+        let alone: Vec<bool> = read.iter().map(|line| line.is_alone).collect();
+        assert_eq!(alone, [false, true, true, true, true]);
+    }
+
+    #[test]
+    fn an_endless_line_takes_bounded_memory_and_hides_no_other() {
+        let mut input = vec![b'x'; 3 * LINE_BYTES_MAX];
+        input.extend_from_slice(b"\n{\"eventId\":\"after\"}\n");
+        let read = lines(&input);
+        assert_eq!(read[0].text.len(), LINE_BYTES_MAX);
+        assert_eq!(read[0].bytes, 3 * LINE_BYTES_MAX as u64 + 1);
+        assert_eq!(id(&read[1]), "after");
+    }
+}

@@ -1,0 +1,26 @@
+//! `milepost` from outside: what a shell, a script and a person at a terminal see of it.
+
+#[path = "support/contacts.rs"]
+mod contacts;
+#[path = "support/process.rs"]
+mod process;
+
+/// Help that teaches, exit codes, and who reads what.
+#[path = "cli/usage.rs"]
+mod usage;
+
+/// From the first curl to the contact; starting and stopping; `serve` too.
+#[path = "cli/local.rs"]
+mod local;
+
+/// A day of events, sent and sent again.
+#[path = "cli/track.rs"]
+mod track;
+
+/// Setting up a portal that knows nothing of Milepost.
+#[path = "cli/properties.rs"]
+mod properties;
+
+/// A good catalog and broken ones.
+#[path = "cli/catalog.rs"]
+mod catalog;

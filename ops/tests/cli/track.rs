@@ -1,0 +1,194 @@
+use std::process::Stdio;
+
+use host::catalog_folder;
+use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+
+use crate::contacts::{folded, in_simulator};
+use crate::process::{Running, client, document, eventually, get, milepost, run, stderr, stdout};
+
+const EXAMPLE: &str = include_str!("../../../examples/events.jsonl");
+
+/// Those of the example's lines that are valid and name somebody.
+fn counted() -> Vec<&'static str> {
+    let counts = |line: &&str| {
+        let submission = shared::event::read(line.as_bytes());
+        submission.is_ok_and(|submission| match submission.events {
+            shared::event::Submitted::Single(event) => event.contact.is_some(),
+            shared::event::Submitted::Batch(_) => false,
+        })
+    };
+    EXAMPLE.lines().filter(counts).collect()
+}
+
+#[tokio::test]
+async fn the_example_day_adds_up_and_a_second_run_changes_nothing() {
+    let stack = Running::local(&["--window", "0"]).await;
+    let track = ["track", "examples/events.jsonl", "--url", stack.api()];
+    let first = run(&mut milepost(&track)).await;
+    assert_eq!(first.status.code(), Some(1), "two lines are invalid: {first:?}");
+    let told = stdout(&first).lines().next().unwrap();
+    let lines = EXAMPLE.lines().count();
+    let accepted = counted().len();
+    assert_eq!(lines, accepted + 1 + 2);
+    let sum = format!("{lines} sent = {accepted} accepted + 1 anonymous + 2 rejected + 0 failed");
+    assert!(told.starts_with(&sum), "{told}");
+    for line in stderr(&first).lines() {
+        assert!(line.starts_with("line ") && line.contains("SCHEMA_VALIDATION_FAILED"), "{line}");
+        assert!(!line.contains('@'), "no address is told: {line}");
+    }
+    assert_eq!(stderr(&first).lines().count(), 2, "no progress where no terminal looks on");
+
+    let (catalog, _) = catalog_folder::load("../catalog".as_ref()).unwrap();
+    let expected = folded(counted(), &catalog);
+    let client = client();
+    eventually("the day in the simulator", async || {
+        (in_simulator(&client, stack.portal()).await == expected).then_some(())
+    })
+    .await;
+    let contacts = format!("{}/_portal/contacts?limit=1000", stack.portal());
+    let after_first = get(&client, &contacts).await;
+
+    let second = run(milepost(&track).arg("--json")).await;
+    let counts = document(&second);
+    let number = |name: &str| counts[name].as_u64().unwrap();
+    assert_eq!(number("sent"), lines as u64);
+    assert_eq!(
+        number("sent"),
+        number("accepted") + number("anonymous") + number("rejected") + number("failed")
+    );
+    assert_eq!(counts["codes"], json!({"SCHEMA_VALIDATION_FAILED": 2}));
+    assert_eq!(counts["lines"].as_array().unwrap().len(), 2);
+    eventually("an idle queue", async || is_idle(&client, stack.api()).await.then_some(())).await;
+    assert_eq!(get(&client, &contacts).await, after_first);
+}
+
+/// Whether the console shows that nothing waits.
+async fn is_idle(client: &reqwest::Client, api: &str) -> bool {
+    let page = client.get(format!("{api}/")).send().await.unwrap().bytes().await.unwrap();
+    let page = String::from_utf8_lossy(&page).into_owned();
+    let shows = |name: &str| page.contains(&format!("<dt>{name}</dt><dd>0</dd>"));
+    shows("Waiting") && shows("Coalescing") && shows("In hand")
+}
+
+#[tokio::test]
+async fn lines_of_any_kind_from_a_pipe_have_one_fate_each() {
+    let stack = Running::local(&[]).await;
+    let valid = r#"{"eventName":"learning_pathway_enrolled","pathway_slug":"network-automation","contactIdentifier":{"email":"pipe@example.org"}}"#;
+    let long = format!(r#"{{"eventName":"{}"}}"#, "x".repeat(600_000));
+    let input = [
+        valid.as_bytes(),
+        b"",
+        b"not json",
+        b"[1,2]",
+        b"\xff\xfe",
+        long.as_bytes(),
+        br#"{"events":[]}"#,
+        valid.as_bytes(),
+    ]
+    .join(b"\n".as_slice());
+    for batch in ["1", "50"] {
+        let mut command =
+            milepost(&["track", "-", "--json", "--batch", batch, "--url", stack.api()]);
+        let mut child = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        child.stdin.take().unwrap().write_all(&input).await.unwrap();
+        let output = child.wait_with_output().await.unwrap();
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        let counts = document(&output);
+        assert_eq!(counts["sent"], 7, "{counts}");
+        assert_eq!(counts["accepted"], 2, "{counts}");
+        assert_eq!(counts["rejected"], 5, "{counts}");
+        let mut lines: Vec<(u64, &str)> = counts["lines"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|line| (line["line"].as_u64().unwrap(), line["code"].as_str().unwrap()))
+            .collect();
+        lines.sort_unstable();
+        assert_eq!(
+            lines,
+            [
+                (3, "INVALID_JSON"),
+                (4, "SCHEMA_VALIDATION_FAILED"),
+                (5, "INVALID_JSON"),
+                (6, "PAYLOAD_TOO_LARGE"),
+                (7, "SCHEMA_VALIDATION_FAILED"),
+            ],
+            "--batch {batch}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_front_door_that_is_not_there_ends_it_with_3() {
+    // Bound and closed again: nobody listens there.
+    let address = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
+    let url = format!("http://{address}");
+    let output =
+        run(&mut milepost(&["track", "examples/events.jsonl", "--json", "--url", &url])).await;
+    assert_eq!(output.status.code(), Some(3), "{output:?}");
+    assert!(stdout(&output).is_empty());
+    assert!(stderr(&output).contains("can't be reached") && stderr(&output).contains("hint: "));
+}
+
+#[tokio::test]
+async fn a_front_door_that_stumbles_is_asked_again_with_the_same_event_ids() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let door = tokio::spawn(async move {
+        let persisted = r#"{"status":"persisted","mode":"authenticated","queued":true}"#;
+        let answers = [
+            None,
+            Some("HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\ncontent-length: 0\r\n\r\n".to_owned()),
+            Some("HTTP/1.1 429 Too Many Requests\r\nconnection: close\r\ncontent-length: 0\r\n\r\n".to_owned()),
+            Some(format!(
+                "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{persisted}",
+                persisted.len()
+            )),
+        ];
+        let mut bodies = Vec::new();
+        for answer in answers {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            bodies.push(body(&mut stream).await);
+            if let Some(answer) = answer {
+                stream.write_all(answer.as_bytes()).await.unwrap();
+            }
+        }
+        bodies
+    });
+
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), r#"{"eventName":"learning_pathway_enrolled"}"#).unwrap();
+    let path = file.path().to_str().unwrap();
+    let output =
+        run(&mut milepost(&["track", path, "--batch", "1", "--json", "--url", &url])).await;
+    assert_eq!(output.status.code(), Some(0), "{output:?}");
+    assert_eq!(document(&output)["accepted"], 1);
+    let bodies = door.await.unwrap();
+    assert_eq!(bodies.len(), 4);
+    assert!(bodies.iter().all(|body| *body == bodies[0]));
+    assert!(bodies[0]["eventId"].as_str().unwrap().starts_with("track-"));
+}
+
+/// The JSON body of one request.
+async fn body(stream: &mut tokio::net::TcpStream) -> Value {
+    let mut request = Vec::new();
+    loop {
+        let mut chunk = [0; 4_096];
+        let read = stream.read(&mut chunk).await.unwrap();
+        assert!(read > 0, "the request breaks off");
+        request.extend_from_slice(&chunk[..read]);
+        let text = String::from_utf8_lossy(&request);
+        if let Some((_, body)) = text.split_once("\r\n\r\n")
+            && let Ok(body) = serde_json::from_str(body)
+        {
+            return body;
+        }
+    }
+}
