@@ -13,16 +13,16 @@ use shared::ports::Entropy as _;
 use tests::entropy::SeededEntropy;
 
 /// One history: a contact before, events, the contact after.
-pub struct History {
-    pub id: String,
-    pub contact_id: String,
-    pub initial: Option<Values>,
-    pub events: Vec<Value>,
-    pub expected: Values,
+pub(crate) struct History {
+    pub(crate) id: String,
+    pub(crate) contact_id: String,
+    pub(crate) initial: Option<Values>,
+    pub(crate) events: Vec<Value>,
+    pub(crate) expected: Values,
 }
 
 /// The catalog of all vectors, as a folder would hold it.
-pub fn catalog_files() -> Vec<CatalogFile> {
+pub(crate) fn catalog_files() -> Vec<CatalogFile> {
     let catalog: Value = serde_json::from_str(include_str!("../golden/catalog.json")).unwrap();
     [("courses", CatalogKind::Course), ("pathways", CatalogKind::Pathway)]
         .into_iter()
@@ -36,13 +36,13 @@ pub fn catalog_files() -> Vec<CatalogFile> {
         .collect()
 }
 
-pub fn catalog() -> Catalog {
+pub(crate) fn catalog() -> Catalog {
     let (catalog, faults) = Catalog::read(&catalog_files());
     assert!(faults.iter().all(|fault| !fault.is_error), "{faults:?}");
     catalog
 }
 
-pub fn histories() -> Vec<History> {
+pub(crate) fn histories() -> Vec<History> {
     lines(include_str!("../golden/histories.jsonl"))
         .map(|line| History {
             id: line["id"].as_str().unwrap().to_owned(),
@@ -54,7 +54,7 @@ pub fn histories() -> Vec<History> {
         .collect()
 }
 
-pub fn lines(text: &str) -> impl Iterator<Item = Value> {
+pub(crate) fn lines(text: &str) -> impl Iterator<Item = Value> {
     text.lines().map(|line| serde_json::from_str(line).unwrap())
 }
 
@@ -68,7 +68,7 @@ fn values(value: &Value) -> Values {
 }
 
 /// Compares as `tests/golden/README.md` says.
-pub fn assert_same(id: &str, found: &Values, expected: &Values) {
+pub(crate) fn assert_same(id: &str, found: &Values, expected: &Values) {
     let comparable = |values: &Values| -> BTreeMap<String, Value> {
         values
             .iter()
@@ -114,6 +114,37 @@ fn bare(value: Value) -> Value {
         }
         other => other,
     }
+}
+
+/// Puts the contacts of histories into a portal and gives all their events, under the ids that the
+/// portal gave, in an order of chance and every fifth twice.
+pub(crate) fn shuffled(
+    histories: &[History],
+    chance: &SeededEntropy,
+    mut add_contact: impl FnMut(&Values) -> u64,
+) -> Vec<Value> {
+    let below = |bound: usize| (chance.next_u64() % bound as u64) as usize;
+    let mut events = Vec::new();
+    for history in histories {
+        let id = history.initial.as_ref().map(|initial| add_contact(initial).to_string());
+        for event in &history.events {
+            let mut event = event.clone();
+            if let Some(given) = event.pointer_mut("/contactIdentifier/contactId")
+                && *given == history.contact_id.as_str()
+                && let Some(id) = &id
+            {
+                *given = id.clone().into();
+            }
+            events.push(event);
+        }
+    }
+    for _ in 0..events.len() / 5 {
+        events.push(events[below(events.len())].clone());
+    }
+    for last in (1..events.len()).rev() {
+        events.swap(last, below(last + 1));
+    }
+    events
 }
 
 fn received_at() -> DateTime<Utc> {

@@ -1,0 +1,45 @@
+//! The contract, tested through the public doors. One module for each door.
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that can't go on panics; clippy sees helpers of a test as no test"
+)]
+
+/// Bodies that are no events.
+mod bad_input;
+/// Batches, identity policies, and a queue that is away.
+mod batches;
+/// Ingest and reader with a queue and a portal behind them.
+mod doors;
+/// Recorded vectors, through the pure fold.
+mod golden;
+/// Recorded requests, through ingest and reader.
+mod http_vectors;
+/// The HubSpot client against the portal: outcomes, limits, retries, tokens.
+mod hubspot_client;
+/// The production transport over real sockets.
+mod hubspot_dial;
+/// The properties and groups of a portal, its midnight and its quota, through the client.
+mod hubspot_setup;
+/// Nothing personal in the journal.
+mod log_canary;
+/// What the embedded queue keeps across an end of the process, clean or torn.
+mod queue_durability;
+/// What every `Queue` does, over the embedded one and over the SQS protocol.
+mod queue_laws;
+/// Random histories of the embedded queue, compared with a model of a page.
+mod queue_model;
+
+/// What the HubSpot simulator does, over both of its doors.
+mod portal_laws;
+/// What the SQS adapter makes of answers other than success.
+mod sqs_faults;
+
+/// What becomes of events on the whole path.
+mod worker;
+
+/// The deployment guide's Tests 1 to 6, over HTTP.
+mod guide;
+/// Recorded histories, over HTTP.
+mod histories;

@@ -1,0 +1,250 @@
+//! What the embedded queue keeps when its process ends: everything that it acknowledged.
+//!
+//! A torn process is played by a copy of the database and its log, taken while the queue is open
+//! and at work: that is what a kill leaves on the disk.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use local::queue::{OpenError, QueueSettings, SqliteQueues};
+use shared::ports::{Clock, Delivery, Outgoing, Queue, QueueFault, ReceiveRequest};
+use tests::clock::VirtualClock;
+use tests::entropy::SeededEntropy;
+
+const MINUTE: Duration = Duration::from_secs(60);
+
+#[tokio::test]
+async fn a_reopened_queue_has_messages_order_counts_and_known_ids() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("queue.db");
+    let clock = VirtualClock::default();
+    let queues = open(&path, &clock);
+    put(&*queues.events(), &["a/1", "a/2", "b/1", "c/1"]).await;
+    let mut held = take(&*queues.events(), 3, MINUTE).await;
+    assert_eq!(names(&held), ["a/1", "a/2", "b/1"]);
+    let in_flight_over_the_end = held.remove(2);
+    assert_eq!(queues.events().delete(held).await, []);
+    let before = queues.events().depth().await.expect("a depth");
+    queues.close();
+
+    clock.advance(Duration::from_secs(30));
+    let queues = open(&path, &clock);
+    let events = queues.events();
+    assert_eq!(events.depth().await.expect("a depth"), before);
+    put(&*events, &["a/1", "b/1", "c/1"]).await;
+    assert_eq!(events.depth().await.expect("a depth"), before, "the ids are known");
+    assert_eq!(names(&take(&*events, 10, MINUTE).await), ["c/1"], "b is closed");
+    assert_eq!(events.delete(vec![in_flight_over_the_end]).await, [], "its handle holds");
+    put(&*events, &["b/2"]).await;
+    let held = take(&*events, 10, MINUTE).await;
+    assert_eq!(names(&held), ["b/2"]);
+    drop((queues, events));
+
+    clock.advance(MINUTE);
+    let queues = open(&path, &clock);
+    let again = take(&*queues.events(), 10, MINUTE).await;
+    let counts: Vec<_> =
+        again.iter().map(|held| (held.body.as_str(), held.receive_count)).collect();
+    assert_eq!(counts, [("c/1", 2), ("b/2", 2)]);
+}
+
+#[tokio::test]
+async fn a_torn_process_loses_nothing_that_was_acknowledged() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("queue.db");
+    let clock = VirtualClock::default();
+    let queues = open(&path, &clock);
+    let events = queues.events();
+    for round in 0..20 {
+        let sent: Vec<String> = (0..10).map(|number| format!("{number}/{round}")).collect();
+        put(&*events, &sent.iter().map(String::as_str).collect::<Vec<_>>()).await;
+        let mut held = take(&*events, 10, MINUTE).await;
+        let kept = held.split_off(held.len() / 2);
+        assert_eq!(events.delete(held).await, []);
+        let depth = events.depth().await.expect("a depth");
+
+        let torn = folder.path().join(format!("torn-{round}.db"));
+        for end in ["", "-wal"] {
+            let [from, to] = [&path, &torn].map(|file| format!("{}{end}", file.display()));
+            std::fs::copy(from, to).expect("a copy");
+        }
+        let survivors = open(&torn, &clock);
+        assert_eq!(survivors.events().depth().await.expect("a depth"), depth, "round {round}");
+        assert_eq!(survivors.events().delete(kept).await, [], "what was in flight still is");
+        clock.advance(2 * MINUTE);
+    }
+}
+
+#[tokio::test]
+async fn many_senders_are_all_on_disk_when_they_are_answered() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("queue.db");
+    let clock = VirtualClock::default();
+    let queues = open(&path, &clock);
+    let senders = (0..500).map(|number| {
+        let events = queues.events();
+        tokio::spawn(async move { put(&*events, &[&format!("{number}/1")]).await })
+    });
+    for sender in senders.collect::<Vec<_>>() {
+        sender.await.expect("it is sent");
+    }
+    let other = open(&path, &clock);
+    assert_eq!(other.events().depth().await.expect("a depth").total(), 500);
+}
+
+#[tokio::test]
+async fn two_processes_may_share_the_file() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("queue.db");
+    let clock = VirtualClock::default();
+    let (server, command) = (open(&path, &clock), open(&path, &clock));
+    put(&*command.events(), &["a/1", "a/2"]).await;
+    let held = take(&*server.events(), 1, MINUTE).await;
+    assert_eq!(names(&held), ["a/1"]);
+    assert_eq!(names(&take(&*command.events(), 10, MINUTE).await), [""; 0]);
+    assert_eq!(command.events().delete(held).await, []);
+    assert_eq!(names(&take(&*server.events(), 10, MINUTE).await), ["a/2"]);
+}
+
+#[tokio::test]
+async fn a_waiting_receiver_sees_what_another_process_sends() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("queue.db");
+    let clock = VirtualClock::default();
+    let (server, command) = (open(&path, &clock), open(&path, &clock));
+    let waiting = tokio::spawn({
+        let events = server.events();
+        async move { events.receive(request(10, MINUTE, 20)).await.expect("an answer") }
+    });
+    while clock.next_wake().is_none() {
+        tokio::task::yield_now().await;
+    }
+    put(&*command.events(), &["a/1"]).await;
+    clock.advance(Duration::from_secs(1));
+    assert_eq!(names(&waiting.await.expect("no panic")), ["a/1"]);
+}
+
+#[tokio::test]
+async fn a_clock_set_back_between_two_runs_hides_nothing_longer() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("queue.db");
+    let clock = VirtualClock::default();
+    let queues = open(&path, &clock);
+    put(&*queues.events(), &["a/1"]).await;
+    clock.advance(60 * MINUTE);
+    take(&*queues.events(), 1, MINUTE).await;
+    queues.close();
+
+    let earlier = VirtualClock::starting_at(clock.now() - chrono::TimeDelta::hours(3));
+    let queues = open(&path, &earlier);
+    earlier.advance(MINUTE);
+    assert_eq!(names(&take(&*queues.events(), 1, MINUTE).await), ["a/1"]);
+}
+
+#[tokio::test]
+async fn messages_go_when_their_retention_is_over() {
+    let clock = VirtualClock::default();
+    let queues = in_memory(&clock);
+    put(&*queues.events(), &["a/1", "b/1"]).await;
+    put(&*queues.dead_letters(), &["a/1"]).await;
+    clock.advance(Duration::from_secs(13 * 24 * 60 * 60));
+    put(&*queues.events(), &["a/2"]).await;
+    clock.advance(Duration::from_secs(24 * 60 * 60));
+    assert_eq!(queues.events().depth().await.expect("a depth").total(), 1);
+    assert_eq!(queues.dead_letters().depth().await.expect("a depth").total(), 0);
+    assert_eq!(names(&take(&*queues.events(), 10, MINUTE).await), ["a/2"]);
+}
+
+#[tokio::test]
+async fn dead_letters_are_looked_at_without_receiving_them() {
+    let clock = VirtualClock::default();
+    let queues = in_memory(&clock);
+    put(&*queues.events(), &["a/9"]).await;
+    put(&*queues.dead_letters(), &["b/1", "a/1", "b/2"]).await;
+    let first = queues.list_dead_letters(2).await.expect("a list");
+    let seen: Vec<_> = first.iter().map(|l| (l.group.as_str(), l.body.as_str())).collect();
+    assert_eq!(seen, [("b", "b/1"), ("a", "a/1")]);
+    assert_eq!((first[0].receive_count, first[0].sent_at), (0, clock.now()));
+    assert_eq!(queues.dead_letters().depth().await.expect("a depth").visible, 3);
+}
+
+#[tokio::test]
+async fn a_closed_queue_says_so() {
+    let queues = in_memory(&VirtualClock::default());
+    let events = queues.events();
+    queues.close();
+    let results = events.send(vec![message("a/1")]).await;
+    assert!(matches!(&results[..], [Err(QueueFault::Unavailable(_))]), "{results:?}");
+    assert!(events.depth().await.is_err());
+}
+
+#[tokio::test]
+async fn a_file_that_is_no_queue_or_a_newer_one_is_left_alone() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let text = folder.path().join("text.db");
+    std::fs::write(&text, "no database, but a text of some length".repeat(100)).expect("a file");
+    assert!(matches!(try_open(&text), Err(OpenError::File { .. })));
+    assert!(matches!(try_open(&folder.path().join("no/folder.db")), Err(OpenError::File { .. })));
+
+    let newer = folder.path().join("newer.db");
+    open(&newer, &VirtualClock::default()).close();
+    set_format(&newer, 2);
+    assert!(matches!(try_open(&newer), Err(OpenError::Newer { found: 2, known: 1, .. })));
+}
+
+/// SQLite's `user_version` stands at byte 60 of the file.
+fn set_format(path: &Path, format: u32) {
+    let mut bytes = std::fs::read(path).expect("the file");
+    bytes[60..64].copy_from_slice(&format.to_be_bytes());
+    std::fs::write(path, bytes).expect("the file");
+}
+
+fn open(path: &Path, clock: &VirtualClock) -> SqliteQueues {
+    let entropy = Arc::new(SeededEntropy::new(7));
+    SqliteQueues::open(path, Arc::new(clock.clone()), entropy, settings()).expect("a queue")
+}
+
+fn try_open(path: &Path) -> Result<SqliteQueues, OpenError> {
+    let entropy = Arc::new(SeededEntropy::new(7));
+    SqliteQueues::open(path, Arc::new(VirtualClock::default()), entropy, settings())
+}
+
+fn in_memory(clock: &VirtualClock) -> SqliteQueues {
+    let entropy = Arc::new(SeededEntropy::new(7));
+    SqliteQueues::in_memory(Arc::new(clock.clone()), entropy, settings()).expect("a queue")
+}
+
+fn settings() -> QueueSettings {
+    QueueSettings { delay: Duration::ZERO, ..QueueSettings::default() }
+}
+
+async fn put(queue: &dyn Queue, names: &[&str]) {
+    let results = queue.send(names.iter().copied().map(message).collect()).await;
+    assert_eq!(results, vec![Ok(()); names.len()]);
+}
+
+async fn take(queue: &dyn Queue, messages_max: u32, visibility: Duration) -> Vec<Delivery> {
+    queue.receive(request(messages_max, visibility, 0)).await.expect("an answer")
+}
+
+fn request(messages_max: u32, visibility: Duration, wait_s: u64) -> ReceiveRequest {
+    static ATTEMPT: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
+    let attempt = ATTEMPT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    let wait = Duration::from_secs(wait_s);
+    ReceiveRequest { messages_max, visibility, wait, attempt_id: attempt.to_string() }
+}
+
+fn message(name: &str) -> Outgoing {
+    Outgoing {
+        body: name.to_owned(),
+        group: name.split('/').next().unwrap_or_default().to_owned(),
+        deduplication_id: name.to_owned(),
+        attributes: BTreeMap::new(),
+    }
+}
+
+fn names(deliveries: &[Delivery]) -> Vec<&str> {
+    deliveries.iter().map(|delivery| delivery.body.as_str()).collect()
+}

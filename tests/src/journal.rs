@@ -1,0 +1,50 @@
+//! A journal that keeps what it is told, for tests to look at.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use shared::journal::{Figure, Line};
+use shared::ports::Journal;
+
+/// Keeps lines and figures in the order they came.
+#[derive(Debug, Default)]
+pub struct KeptJournal {
+    lines: Mutex<Vec<Line>>,
+    figures: Mutex<Vec<(Figure, f64)>>,
+}
+
+impl KeptJournal {
+    /// The lines so far.
+    pub fn lines(&self) -> Vec<Line> {
+        locked(&self.lines).clone()
+    }
+
+    /// The messages of all lines so far.
+    pub fn messages(&self) -> Vec<String> {
+        locked(&self.lines).iter().map(|line| line.message.clone()).collect()
+    }
+
+    /// The lines with this message.
+    pub fn lines_saying(&self, message: &str) -> Vec<Line> {
+        self.lines().into_iter().filter(|line| line.message == message).collect()
+    }
+
+    /// The sum of a figure's values so far.
+    pub fn sum(&self, figure: Figure) -> f64 {
+        let figures = locked(&self.figures);
+        figures.iter().filter(|(one, _)| *one == figure).map(|(_, value)| value).sum()
+    }
+}
+
+impl Journal for KeptJournal {
+    fn line(&self, line: Line) {
+        locked(&self.lines).push(line);
+    }
+
+    fn figures(&self, figures: &[(Figure, f64)]) {
+        locked(&self.figures).extend_from_slice(figures);
+    }
+}
+
+fn locked<T>(kept: &Mutex<T>) -> MutexGuard<'_, T> {
+    kept.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,21 @@
+//! The rules of the tree, as tests: what may name what, what a module must be, what a document
+//! must say.
+//!
+//! They read files as text and know nothing of what the code does. A rule that a reviewer has said
+//! twice belongs here.
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that can't go on panics; clippy sees helpers of a test as no test"
+)]
+
+/// The files of the tree, and Rust without its comments and texts.
+mod files;
+
+/// Rules for modules.
+mod code;
+/// Which crate may name which.
+mod dependencies;
+/// Rules for documents: links, and the names that they share with the code.
+mod documents;
