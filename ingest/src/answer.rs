@@ -5,9 +5,9 @@
 
 use serde_json::{Value, json};
 use shared::envelope::Envelope;
-use shared::event::{Rejection, RejectionCode};
 use shared::http::Response;
 use shared::settings::Backend;
+use shared::submission::{Rejection, RejectionCode};
 
 /// The most single complaints that the answer to a wholly invalid batch repeats at its top; each
 /// event's own stand beside it in full.

@@ -15,13 +15,14 @@ use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use shared::envelope::Envelope;
-use shared::event::{self, Event, Submission, Submitted};
+use shared::event::Event;
 use shared::facts::Happening;
 use shared::http::{Request, Response, Route};
 use shared::identity::{self, InvalidToken, Person};
 use shared::ids;
 use shared::ports::{Clock, Entropy, Journal, Queue};
 use shared::settings::Door;
+use shared::submission::{self, Submission, Submitted};
 
 use answer::Refused;
 use story::Story;
@@ -79,7 +80,7 @@ impl Ingest {
     }
 
     async fn track(&self, request: &Request, story: &mut Story) -> Response {
-        let Submission { token, events } = match event::read(&request.body) {
+        let Submission { token, events } = match submission::read(&request.body) {
             Ok(submission) => submission,
             Err(rejection) => {
                 story.rejected(None, &rejection);

@@ -10,12 +10,13 @@ use std::time::Duration;
 
 use serde_json::json;
 use shared::envelope::Envelope;
-use shared::event::{Rejection, When};
+use shared::event::When;
 use shared::http::{Request, Route};
 use shared::identity::Person;
 use shared::ids;
 use shared::journal::{Figure, Line, LogLevel};
 use shared::ports::{Clock, Entropy, Journal, QueueFault};
+use shared::submission::Rejection;
 
 /// The message of the line from which `milepost recover` re-queues an event.
 pub const FALLBACK_MESSAGE: &str = "Failed to persist event to CRM";

@@ -14,8 +14,8 @@ use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use ingest::Ingest;
 use reader::Reader;
-use shared::event::BATCH_BYTES_MAX;
 use shared::http::{Request, Route};
+use shared::submission::BATCH_BYTES_MAX;
 use tokio::net::TcpListener;
 
 use crate::console::Console;

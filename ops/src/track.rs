@@ -22,8 +22,8 @@ use futures_util::{StreamExt as _, stream};
 use host::clock::SystemClock;
 use host::entropy::SystemEntropy;
 use indicatif::ProgressBar;
-use shared::event::BATCH_EVENTS_MAX;
 use shared::ports::Clock;
+use shared::submission::BATCH_EVENTS_MAX;
 use tokio::sync::mpsc;
 
 use crate::ending::{Ending, Stopped};
@@ -138,6 +138,9 @@ pub(crate) async fn run(args: Args, output: &Output) -> Result<Ending, Stopped> 
     let tally = run.tally;
     let took = clock.uptime().saturating_sub(began_at);
     output.result(&tally, || tally.text(took))?;
+    if tally.failed > 0 {
+        output.note("hint: send the same input again; what was accepted does not count twice");
+    }
     if let Some(error) = batches.broken {
         return Err(unreadable(&args.file, &error));
     }

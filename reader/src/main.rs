@@ -9,12 +9,10 @@ use host::environment::{lookup, stop_with};
 use host::output::{self, Output};
 use hubspot::Client;
 use hubspot::pace::Pace;
-use hubspot::token::TokenSource;
 use hubspot::transport::Dial;
 use reader::Reader;
 use shared::ports::{Clock, Entropy, Journal};
-use shared::settings::{Door, HubSpot, Process, Token, WrongSetting};
-use ssm::ParameterStore;
+use shared::settings::{Door, HubSpot, Process, WrongSetting};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -41,13 +39,7 @@ async fn run() -> Result<(), host::lambda::Error> {
         problem: "leaves the reader no call",
         should: "0.1 or more: the reader lives on the share that the workers leave",
     })?);
-    let token = match &settings.token {
-        Token::Fixed(token) => TokenSource::fixed(token),
-        Token::Parameter(name) => {
-            let store = ParameterStore::from_lookup(&lookup);
-            TokenSource::named(name, Arc::new(store), Arc::clone(&clock))
-        }
-    };
+    let token = ssm::token_source(&settings.token, &lookup, Arc::clone(&clock));
     let hubspot = Arc::new(Client::new(
         Arc::new(Dial::new(&settings.base_url)?),
         Arc::new(token),

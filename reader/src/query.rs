@@ -6,9 +6,9 @@
 
 use std::collections::BTreeMap;
 
-use shared::event::SLUG_UNITS_MAX;
 use shared::http::Route;
 use shared::identity::{self, CONTACT_ID_UNITS_MAX, Person, Policy};
+use shared::limits::SLUG_UNITS_MAX;
 
 /// What is asked.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -7,8 +7,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
-use crate::event::{RESERVED_PATHWAY, SLUG_UNITS_MAX, is_listable, units};
+use crate::event::RESERVED_PATHWAY;
 use crate::facts::{Claim, Course, Module, Named, Pathway, Progress, Reached, earliest};
+use crate::limits::{SLUG_UNITS_MAX, is_listable, units};
 
 /// Which modules a course has, and which courses a pathway.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

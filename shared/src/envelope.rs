@@ -11,9 +11,10 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, SubsecRound, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::event::{EventName, Page, RESERVED_PATHWAY, is_listable};
+use crate::event::{EventName, Page, RESERVED_PATHWAY};
 use crate::facts::Happening;
 use crate::identity::{Person, sha256_hex};
+use crate::limits::is_listable;
 use crate::ports::Outgoing;
 use crate::state::instant;
 

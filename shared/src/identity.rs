@@ -13,7 +13,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-use crate::event::units;
+use crate::limits::units;
 
 /// The longest e-mail, in UTF-16 units.
 pub const EMAIL_UNITS_MAX: usize = 255;

@@ -3,7 +3,9 @@
 //! In the order of an event's road:
 //!
 //! - [`http`]: requests and answers as values, routes, CORS
-//! - [`event`]: bytes → valid events, or rejections; every limit; which time counts
+//! - [`submission`]: bytes → valid events, or rejections; every limit
+//! - [`event`]: what an event is; which time counts
+//! - [`limits`]: how texts are counted, and which can stand in a list
 //! - [`identity`]: token or body → whose event it is; the message group
 //! - [`envelope`]: the one thing that crosses the queue
 //! - [`facts`]: event → facts; the join
@@ -29,8 +31,10 @@ pub mod http;
 pub mod identity;
 pub mod ids;
 pub mod journal;
+pub mod limits;
 pub mod milestones;
 pub mod ports;
 pub mod properties;
 pub mod settings;
 pub mod state;
+pub mod submission;

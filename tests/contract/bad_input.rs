@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use shared::event::{self, BATCH_BYTES_MAX, BATCH_EVENTS_MAX, SINGLE_BYTES_MAX};
+use shared::submission::{self, BATCH_BYTES_MAX, BATCH_EVENTS_MAX, SINGLE_BYTES_MAX};
 use tokio::runtime::Runtime;
 
 use crate::doors::{self, Doors};
@@ -109,7 +109,7 @@ fn check_any(body: &[u8]) {
         doors.clock.advance(Duration::from_secs(600));
         let response = runtime.block_on(doors.track(body));
         let found = doors::body(&response);
-        let code = event::read(body).err().map(|rejection| rejection.code.as_str());
+        let code = submission::read(body).err().map(|rejection| rejection.code.as_str());
         match response.status {
             200 => assert!(code.is_none() && found["status"].is_string(), "{found}"),
             400 => {

@@ -6,10 +6,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use shared::catalog::{Catalog, CatalogFile, CatalogKind};
-use shared::event::{self, Submitted};
 use shared::facts::{Facts, Happening};
 use shared::milestones::{Values, milestones};
 use shared::ports::Entropy as _;
+use shared::submission::{self, Submitted};
 use tests::entropy::SeededEntropy;
 
 /// One history: a contact before, events, the contact after.
@@ -153,7 +153,7 @@ fn received_at() -> DateTime<Utc> {
 
 /// The facts of a request body, if it is valid.
 fn facts(body: &Value) -> Option<Facts> {
-    let submission = event::read(body.to_string().as_bytes()).ok()?;
+    let submission = submission::read(body.to_string().as_bytes()).ok()?;
     let Submitted::Single(event) = submission.events else { return None };
     let at = event.when(received_at()).at;
     Some(Facts::of(&Happening {
@@ -241,7 +241,7 @@ fn a_history_that_was_applied_changes_nothing_a_second_time() {
 fn every_recorded_body_is_accepted_or_refused_with_its_code() {
     for vector in lines(include_str!("../golden/validation.jsonl")) {
         let body = vector["body"].as_str().unwrap_or_default();
-        let (status, code) = match event::read(body.as_bytes()) {
+        let (status, code) = match submission::read(body.as_bytes()) {
             Ok(_) => (200, None),
             Err(rejection) => (400, Some(rejection.code.as_str())),
         };

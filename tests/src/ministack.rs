@@ -14,21 +14,24 @@ use anyhow::{Context, Result, ensure};
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::QueueAttributeName as Attribute;
 use sqs::client::{ClientSettings, Timeouts};
+use tempfile::TempDir;
 
 /// What the environment holds.
 const REQUIREMENTS: &str = include_str!("../requirements.txt");
 
 /// How often a start is looked at, and how many looks it gets: 30 s for a busy machine.
 const LOOK_EVERY: Duration = Duration::from_millis(100);
-const LOOKS_MAX: u32 = 300;
+pub(crate) const LOOKS_MAX: u32 = 300;
 
-/// Another process may take the free port before ministack does.
-const STARTS_MAX: u32 = 5;
+/// Another process may take the free port before the one that was started does.
+pub(crate) const STARTS_MAX: u32 = 5;
 
 /// A running ministack. It is killed when the value is dropped.
 pub struct Ministack {
     process: Child,
     port: u16,
+    /// Where it unpacks functions. It goes with the process.
+    _folder: TempDir,
 }
 
 /// How the queues of a test are made.
@@ -106,17 +109,18 @@ impl Ministack {
     fn spawn(program: &Path) -> Result<Ministack> {
         // Bound and let go: the port is free just now.
         let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
+        let folder = tempfile::tempdir_in(tools())?;
         let process = Command::new(program)
             .env("GATEWAY_PORT", port.to_string())
             .env("BIND_HOST", Ipv4Addr::LOCALHOST.to_string())
             .env("LOG_LEVEL", "ERROR")
-            .env("TMPDIR", tools())
+            .env("TMPDIR", folder.path())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
             .with_context(|| format!("{} can't be started", program.display()))?;
-        Ok(Ministack { process, port })
+        Ok(Ministack { process, port, _folder: folder })
     }
 
     /// Whether it comes up; false if it ended instead.
@@ -146,7 +150,7 @@ impl Drop for Ministack {
 }
 
 #[expect(clippy::disallowed_methods, reason = "another process is waited for, in real time")]
-async fn pause() {
+pub(crate) async fn pause() {
     tokio::time::sleep(LOOK_EVERY).await;
 }
 
@@ -195,11 +199,11 @@ pub fn python_environment() -> Result<PathBuf> {
 }
 
 /// Where what the tests install lies, beside the compiler's own results.
-fn tools() -> PathBuf {
+pub(crate) fn tools() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../target/tools")
 }
 
-fn run(command: &mut Command) -> Result<()> {
+pub(crate) fn run(command: &mut Command) -> Result<()> {
     let output = command.stdin(Stdio::null()).output().with_context(|| {
         format!("{command:?} can't be started; hint: install python3 with venv")
     })?;

@@ -10,39 +10,12 @@ use shared::dead_letter::{Reason, Verdict};
 use shared::envelope::{Envelope, OpenFault};
 use shared::facts::Facts;
 use shared::identity::Person;
-use shared::ports::Delivery;
 
-use crate::settle::{Cause, Settled, Settlement};
+use crate::held::{Held, Opened};
+use crate::settlement::{Cause, Settled, Settlement};
 
 /// How long a message of a newer version is left for a newer worker before it is looked at again.
 const NEWER_WORKER_WAIT: Duration = Duration::from_secs(60);
-
-/// A message in hand, with where it came from.
-#[derive(Debug)]
-pub struct Held {
-    /// The message.
-    pub delivery: Delivery,
-    /// Who deletes it once it is settled.
-    pub origin: Origin,
-}
-
-/// Who deletes a message.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Origin {
-    /// The event source that invoked us, after we return, unless we name it as failed.
-    Invocation,
-    /// We took it ourselves and delete it ourselves.
-    ToppedUp,
-}
-
-/// A message that was opened.
-#[derive(Debug)]
-pub struct Opened {
-    /// The message.
-    pub held: Held,
-    /// What is in it.
-    pub envelope: Envelope,
-}
 
 /// All events of one person that were in one group.
 #[derive(Debug)]
@@ -55,32 +28,37 @@ pub struct Coalesced {
     pub opened: Vec<Opened>,
 }
 
-/// Opens deliveries and puts together what belongs together. What can't be opened is settled.
-pub fn coalesce(deliveries: Vec<Held>) -> (Vec<Coalesced>, Vec<Settled>) {
-    let mut by_person: BTreeMap<(Person, String, bool), Coalesced> = BTreeMap::new();
+/// Opens deliveries. What can't be opened is settled.
+pub fn open(deliveries: Vec<Held>) -> (Vec<Opened>, Vec<Settled>) {
+    let mut opened = Vec::with_capacity(deliveries.len());
     let mut settled = Vec::new();
     for held in deliveries {
-        let envelope = match Envelope::open(&held.delivery.body) {
-            Ok(envelope) => envelope,
+        match Envelope::open(&held.delivery.body) {
+            Ok(envelope) => opened.push(Opened { held, envelope }),
             Err(fault) => {
                 settled.push(Settled { held, settlement: unopened(&fault), envelope: None });
-                continue;
             }
-        };
-        let facts = Facts::of(&envelope.happening);
-        let key = (envelope.person.clone(), held.delivery.group.clone(), envelope.hopped);
-        let person = envelope.person.clone();
-        let opened = Opened { held, envelope };
-        by_person
-            .entry(key)
-            .and_modify(|coalesced| {
-                coalesced.facts = std::mem::take(&mut coalesced.facts).join(facts.clone());
-            })
-            .or_insert_with(|| Coalesced { person, facts, opened: Vec::new() })
-            .opened
-            .push(opened);
+        }
     }
-    (by_person.into_values().collect(), settled)
+    (opened, settled)
+}
+
+/// Puts together what belongs together.
+pub fn coalesce(opened: Vec<Opened>) -> Vec<Coalesced> {
+    let mut by_person: BTreeMap<(Person, String, bool), Coalesced> = BTreeMap::new();
+    for opened in opened {
+        let Envelope { person, hopped, happening, .. } = &opened.envelope;
+        let key = (person.clone(), opened.held.delivery.group.clone(), *hopped);
+        let facts = Facts::of(happening);
+        let coalesced = by_person.entry(key).or_insert_with(|| Coalesced {
+            person: person.clone(),
+            facts: Facts::default(),
+            opened: Vec::new(),
+        });
+        coalesced.facts = std::mem::take(&mut coalesced.facts).join(facts);
+        coalesced.opened.push(opened);
+    }
+    by_person.into_values().collect()
 }
 
 fn unopened(fault: &OpenFault) -> Settlement {

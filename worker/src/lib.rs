@@ -5,15 +5,17 @@
 //! [`circuit`] keeps a portal that refuses us from being hammered; [`report`] writes down what
 //! happened.
 //!
-//! **Invariant**: every message that a pass takes in gets exactly one [`settle::Settlement`].
+//! **Invariant**: every message that a pass takes in gets exactly one [`settlement::Settlement`].
 
 pub mod batch;
 pub mod circuit;
+pub mod held;
 pub mod lookup;
 pub mod plan;
 pub mod receive;
 pub mod report;
 pub mod settle;
+pub mod settlement;
 pub mod write;
 
 use std::sync::Arc;
@@ -27,20 +29,28 @@ use shared::catalog::Catalog;
 use shared::ports::{Clock, Delivery, Entropy, Journal, Queue};
 use shared::settings;
 
-use crate::batch::{Coalesced, Held, Origin, coalesce};
+use crate::batch::coalesce;
 use crate::circuit::{Circuit, PROBE_EVERY};
+use crate::held::{Held, Opened, Origin};
 use crate::report::Report;
-use crate::settle::{Cause, Settled, Settlement, settle};
+use crate::settle::settle;
+use crate::settlement::{Cause, Settled, Settlement};
 use crate::write::WriteResult;
 
-/// The longest that one pass takes: two reads, two writes, and the queue. No pass begins with less
-/// time left.
+/// The longest that an ordinary pass takes: two reads, two writes, and the queue. No further pass
+/// begins with less time left. One that meets many culprits makes more calls, while there is time.
 pub const PASS_WORST_CASE: Duration = READ_WORST_CASE
     .saturating_mul(2)
     .saturating_add(WRITE_WORST_CASE.saturating_mul(2))
     .saturating_add(QUEUE_WORST_CASE);
 /// What settling may take, with a queue that is slow to answer.
 const QUEUE_WORST_CASE: Duration = Duration::from_secs(20);
+/// A contact that appeared, vanished or was merged between read and write is looked up once more in
+/// the same pass.
+const ROUNDS_MAX: u32 = 2;
+/// The time that another round may need.
+const ROUND_WORST_CASE: Duration =
+    READ_WORST_CASE.saturating_mul(2).saturating_add(WRITE_WORST_CASE);
 /// The longest wait before a message that met a fault of the moment is tried again: with it, all
 /// that waited is applied within 90 s once HubSpot is well again.
 const BACKOFF_MAX: Duration = Duration::from_secs(60);
@@ -85,14 +95,14 @@ impl Worker {
             .collect();
         loop {
             let remaining = stop_at.saturating_sub(self.clock.uptime());
-            if self.may_write() {
-                let visibility = remaining.max(PASS_WORST_CASE) + self.settings.quarantine;
+            if remaining >= PASS_WORST_CASE && self.may_write() {
+                let visibility = remaining + self.settings.quarantine;
                 receive::top_up(&*self.events, &*self.entropy, &mut held, visibility).await;
             }
             if held.is_empty() {
                 return failed;
             }
-            failed.extend(self.pass(std::mem::take(&mut held)).await);
+            failed.extend(self.pass(std::mem::take(&mut held), stop_at).await);
             let remaining = stop_at.saturating_sub(self.clock.uptime());
             if remaining < PASS_WORST_CASE || !self.may_write() {
                 return failed;
@@ -107,9 +117,9 @@ impl Worker {
             && self.pace.paused_until().is_none()
     }
 
-    async fn pass(&self, held: Vec<Held>) -> Vec<String> {
+    async fn pass(&self, held: Vec<Held>, stop_at: Duration) -> Vec<String> {
         let mut report = Report::begin(&*self.clock, &self.pace, &held);
-        let settled = self.decide(held, &mut report).await;
+        let settled = self.decide(held, stop_at, &mut report).await;
         report.settled(&*self.clock, &settled);
         let outcome = settle(&*self.events, &*self.dead_letters, &*self.clock, settled).await;
         report.finish(&*self.journal, &self.pace, &outcome);
@@ -117,65 +127,74 @@ impl Worker {
     }
 
     /// Everything between taking messages and telling the queue what became of them.
-    async fn decide(&self, held: Vec<Held>, report: &mut Report) -> Vec<Settled> {
-        let (work, mut settled) = coalesce(held);
+    async fn decide(
+        &self,
+        held: Vec<Held>,
+        stop_at: Duration,
+        report: &mut Report,
+    ) -> Vec<Settled> {
+        let (mut opened, mut settled) = batch::open(held);
         if !self.settings.is_enabled {
-            return self.put_off(work, settled, |_| (DISABLED_PARK, Cause::Parked));
+            settled.extend(put_off(opened, |_| (DISABLED_PARK, Cause::Parked)));
+            return settled;
         }
         if let Some(wait) = self.circuit.wait(self.clock.uptime()) {
-            return self.put_off(work, settled, |_| (wait, Cause::Parked));
+            settled.extend(put_off(opened, |_| (wait, Cause::Parked)));
+            return settled;
         }
-
-        let people: Vec<_> = work.iter().map(|coalesced| coalesced.person.clone()).collect();
-        let lookups = match lookup::look_up(&self.client, &people).await {
-            Ok(lookups) => lookups,
-            Err(fault) => {
-                self.note(&fault, report);
-                return self.put_off(work, settled, |receives| self.wait_for(&fault, receives));
-            }
-        };
-        self.circuit.answered();
-
-        let plan = plan::plan(work, lookups, &self.catalog);
-        report.planned(&plan);
-        settled.extend(plan.settled);
-        for (write, result) in write::write(&self.client, &*self.entropy, plan.writes).await {
-            report.written(&write, &result);
-            let settlement = |receives: u32| match &result {
-                WriteResult::Confirmed { .. } => Settlement::Applied,
-                WriteResult::Refused(verdict) => Settlement::DeadLettered(verdict.clone()),
-                WriteResult::Again(after) => Settlement::Retry(*after, Cause::Moment),
-                WriteResult::Failed(fault) => {
-                    let (after, cause) = self.wait_for(fault, receives);
-                    Settlement::Retry(after, cause)
+        // The queue must still be told when the last call is over.
+        let calls_until = stop_at.saturating_sub(QUEUE_WORST_CASE);
+        let time_left = || calls_until.saturating_sub(self.clock.uptime());
+        for round in 1..=ROUNDS_MAX {
+            let work = coalesce(std::mem::take(&mut opened));
+            let people: Vec<_> = work.iter().map(|coalesced| coalesced.person.clone()).collect();
+            let lookups = match lookup::look_up(&self.client, &people, time_left).await {
+                Ok(lookups) => lookups,
+                Err(fault) => {
+                    self.note(&fault, report);
+                    let opened = work.into_iter().flat_map(|coalesced| coalesced.opened).collect();
+                    settled.extend(put_off(opened, |receives| self.wait_for(&fault, receives)));
+                    return settled;
                 }
             };
-            if let WriteResult::Failed(fault) = &result {
-                self.note(fault, report);
+            self.circuit.answered();
+
+            let plan = plan::plan(work, lookups, &self.catalog);
+            report.planned(&plan);
+            settled.extend(plan.settled);
+            let written = write::write(&self.client, &*self.entropy, plan.writes, time_left).await;
+            let may_look_again = round < ROUNDS_MAX && time_left() >= ROUND_WORST_CASE;
+            for (write, result) in written {
+                report.written(&write, &result);
+                match result {
+                    WriteResult::Again(_) if may_look_again => opened.extend(write.opened),
+                    result => settled.extend(self.settle_write(write.opened, result, report)),
+                }
             }
-            let of_one = |opened: batch::Opened| {
-                Settled::of(opened, |opened| settlement(opened.held.delivery.receive_count))
-            };
-            settled.extend(write.opened.into_iter().map(of_one));
+            if opened.is_empty() {
+                break;
+            }
         }
         settled
     }
 
-    /// Lets all of the work come again later.
-    fn put_off(
+    /// The fate of the messages of one write.
+    fn settle_write(
         &self,
-        work: Vec<Coalesced>,
-        mut settled: Vec<Settled>,
-        wait: impl Fn(u32) -> (Duration, Cause),
+        opened: Vec<Opened>,
+        result: WriteResult,
+        report: &mut Report,
     ) -> Vec<Settled> {
-        let opened = work.into_iter().flat_map(|coalesced| coalesced.opened);
-        settled.extend(opened.map(|opened| {
-            Settled::of(opened, |opened| {
-                let (after, cause) = wait(opened.held.delivery.receive_count);
-                Settlement::Retry(after, cause)
-            })
-        }));
-        settled
+        let fate = match result {
+            WriteResult::Confirmed { .. } => Settlement::Applied,
+            WriteResult::Refused(verdict) => Settlement::DeadLettered(verdict),
+            WriteResult::Again(after) => Settlement::Retry(after, Cause::Moment),
+            WriteResult::Failed(fault) => {
+                self.note(&fault, report);
+                return put_off(opened, |receives| self.wait_for(&fault, receives));
+            }
+        };
+        opened.into_iter().map(|opened| Settled::of(opened, |_| fate.clone())).collect()
     }
 
     /// How long a message waits after a fault, and as what.
@@ -206,10 +225,20 @@ impl Worker {
         least + spread.mul_f64(share)
     }
 
+    /// Writes a fault down, and keeps away from a portal that refuses us.
     fn note(&self, fault: &CallFault, report: &mut Report) {
         if matches!(fault, CallFault::Portal(_)) {
             self.circuit.refused(self.clock.uptime());
         }
         report.fault(fault);
     }
+}
+
+/// Lets messages come again later, each as its receive count asks.
+fn put_off(opened: Vec<Opened>, wait: impl Fn(u32) -> (Duration, Cause)) -> Vec<Settled> {
+    let later = |opened: &Opened| {
+        let (after, cause) = wait(opened.held.delivery.receive_count);
+        Settlement::Retry(after, cause)
+    };
+    opened.into_iter().map(|opened| Settled::of(opened, later)).collect()
 }

@@ -5,8 +5,10 @@
 //! was merged away comes back under its present name, and is found here under the old one.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use hubspot::Client;
+use hubspot::client::READ_WORST_CASE;
 use hubspot::contact::{Contact, Found};
 use hubspot::fault::{CallFault, Refusal};
 use shared::identity::Person;
@@ -30,15 +32,26 @@ pub enum Lookup {
 
 /// Looks everybody up. The answers stand in the order of `people`.
 ///
-/// A refusal of the whole request is narrowed down by halves to whom it is about.
+/// A refusal of the whole request is narrowed down by halves to whom it is about; who is not
+/// reached while `time_left` allows another round is unanswered.
 ///
 /// # Errors
 /// The fault of a call; then nothing is known of anybody.
-pub async fn look_up(client: &Client, people: &[Person]) -> Result<Vec<Lookup>, CallFault> {
+pub async fn look_up(
+    client: &Client,
+    people: &[Person],
+    time_left: impl Fn() -> Duration,
+) -> Result<Vec<Lookup>, CallFault> {
     let mut answers = Vec::with_capacity(people.len());
     let mut parts = vec![people];
+    let mut parts_read = 0;
     // Every refused part is cut in two until it is one person: at most 2 × people rounds.
     while let Some(part) = parts.pop() {
+        if parts_read > 0 && time_left() < READ_WORST_CASE * 2 {
+            answers.extend(part.iter().map(|_| Lookup::Unanswered));
+            continue;
+        }
+        parts_read += 1;
         match (look_up_part(client, part).await, part) {
             (Ok(found), _) => answers.extend(found),
             (Err(CallFault::Request(refusal)), [_one]) => answers.push(Lookup::Refused(*refusal)),

@@ -12,15 +12,13 @@ use host::output::{self, Output};
 use host::{catalog_folder, lambda};
 use hubspot::Client;
 use hubspot::pace::{Pace, PaceSettings};
-use hubspot::token::TokenSource;
 use hubspot::transport::Dial;
 use shared::journal::{Line, LogLevel};
 use shared::ports::{Clock, Entropy, Journal};
-use shared::settings::{self, Backend, Process, QueueUrls, Token, catalog_path};
+use shared::settings::{self, Backend, Process, QueueUrls, catalog_path};
 use sqs::client::ClientSettings;
 use sqs::event;
 use sqs::queue::SqsQueue;
-use ssm::ParameterStore;
 use worker::Worker;
 
 #[tokio::main(flavor = "current_thread")]
@@ -54,22 +52,12 @@ async fn run() -> Result<(), Error> {
         let line = Line::new(LogLevel::Warn, "The catalog has a gap");
         journal.line(line.with("place", warning.place).with("what", warning.what));
     }
-    let token = match &hubspot.token {
-        Token::Fixed(token) => TokenSource::fixed(token),
-        Token::Parameter(name) => {
-            let store = Arc::new(ParameterStore::from_lookup(&lookup));
-            TokenSource::named(name, store, clock.clone())
-        }
-    };
-    let pace = PaceSettings::of(&hubspot, worker.concurrency);
-    let pace = Arc::new(Pace::new(pace, clock.clone(), entropy.clone())?);
-    let client = Client::new(
-        Arc::new(Dial::new(&hubspot.base_url)?),
-        Arc::new(token),
-        pace.clone(),
-        clock.clone(),
-        hubspot.api_version.parse()?,
-    );
+    let share = PaceSettings::of(&hubspot, worker.concurrency);
+    let pace = Arc::new(Pace::new(share, clock.clone(), entropy.clone())?);
+    let dial = Arc::new(Dial::new(&hubspot.base_url)?);
+    let token = Arc::new(ssm::token_source(&hubspot.token, &lookup, clock.clone()));
+    let version = hubspot.api_version.parse()?;
+    let client = Client::new(dial, token, pace.clone(), clock.clone(), version);
     let worker = Worker {
         events: Arc::new(SqsQueue::new(&sqs, &urls.events)),
         dead_letters: Arc::new(SqsQueue::new(&sqs, &urls.dead_letters)),

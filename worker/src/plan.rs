@@ -20,9 +20,10 @@ use shared::identity::Person;
 use shared::milestones::{StateFault, Values, milestones};
 use shared::properties::{EMAIL, LIFECYCLE_STAGE, LIFECYCLE_STAGE_NEW};
 
-use crate::batch::{Coalesced, Opened};
+use crate::batch::Coalesced;
+use crate::held::Opened;
 use crate::lookup::Lookup;
-use crate::settle::{Cause, Settled, Settlement};
+use crate::settlement::{Cause, Settled, Settlement};
 
 /// How soon a person is looked up again of whom HubSpot said nothing, neither yes nor no.
 const UNANSWERED_RETRY: Duration = Duration::from_secs(5);

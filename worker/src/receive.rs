@@ -11,7 +11,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use shared::ports::{Delivery, Entropy, Queue, ReceiveRequest};
 
-use crate::batch::{Held, Origin};
+use crate::held::{Held, Origin};
 
 /// What one batch read and one batch write take.
 const CONTACTS_MAX: usize = 100;

@@ -14,9 +14,10 @@ use shared::journal::{Figure, Line, LogLevel};
 use shared::ports::{Clock, Journal};
 use shared::properties::TEXT_CHARS_MAX;
 
-use crate::batch::Held;
+use crate::held::Held;
 use crate::plan::{Plan, Target, Write};
-use crate::settle::{Cause, Outcome, Settled, Settlement};
+use crate::settle::Outcome;
+use crate::settlement::{Cause, Settled, Settlement};
 use crate::write::WriteResult;
 
 /// The share of the property from which a state's length is worth a warning: 80 %.

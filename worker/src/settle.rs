@@ -1,4 +1,4 @@
-//! Every message gets exactly one fate, and the queue is told.
+//! The queue is told what became of every message.
 //!
 //! | settlement | what the queue is told |
 //! |---|---|
@@ -14,61 +14,18 @@
 
 use std::time::Duration;
 
-use shared::dead_letter::{Verdict, dead_letter};
-use shared::envelope::{Envelope, deduplication_id};
+use shared::dead_letter::dead_letter;
+use shared::envelope::deduplication_id;
 use shared::ports::{Clock, Delivery, Outgoing, Queue};
 
-use crate::batch::{Held, Opened, Origin};
+use crate::held::{Held, Origin};
+use crate::settlement::{Cause, Settled, Settlement};
 
 /// When a queue did not take what should replace a message, the message is tried again after this.
 const SEND_RETRY: Duration = Duration::from_secs(5);
 /// At this receive count a parked message is sent anew and starts at one: the queue's own
 /// `maxReceiveCount` of 100 must not bury what only waits for a portal.
 const RENEW_AT_RECEIVES: u32 = 50;
-
-/// The fate of one message.
-#[derive(Debug, Clone, PartialEq, Eq)]
-#[must_use]
-pub enum Settlement {
-    /// HubSpot is known to hold its effect.
-    Applied,
-    /// It belongs to another group: this message, there.
-    HandedOn(Outgoing),
-    /// It can never succeed.
-    DeadLettered(Verdict),
-    /// It comes again after this long.
-    Retry(Duration, Cause),
-}
-
-/// Why a message comes again.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Cause {
-    /// Of the moment: a limit, an outage, a conflict that a new read resolves.
-    Moment,
-    /// Of the portal or the day, or a newer version: it waits, however long it takes.
-    Parked,
-    /// A write's outcome is unknown: the contact is left alone for the quarantine.
-    Quarantined,
-}
-
-/// A message with its fate.
-#[derive(Debug)]
-pub struct Settled {
-    /// The message.
-    pub held: Held,
-    /// What was in it, if it could be opened.
-    pub envelope: Option<Envelope>,
-    /// Its fate.
-    pub settlement: Settlement,
-}
-
-impl Settled {
-    /// Settles an opened message.
-    pub fn of(opened: Opened, fate: impl Fn(&Opened) -> Settlement) -> Self {
-        let settlement = fate(&opened);
-        Self { held: opened.held, envelope: Some(opened.envelope), settlement }
-    }
-}
 
 /// What became of the settling itself.
 #[derive(Debug, Default, PartialEq, Eq)]

@@ -5,6 +5,7 @@
 //!
 //! **Invariant**: the token leaves this crate as a return value and in no other way.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -14,10 +15,23 @@ use aws_sdk_ssm::config::timeout::TimeoutConfig;
 use aws_sdk_ssm::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_ssm::error::ProvideErrorMetadata;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
-use hubspot::token::ReadToken;
+use hubspot::token::{ReadToken, TokenSource};
+use shared::ports::Clock;
+use shared::settings::{Lookup, Token};
 
 /// The longest that a read takes, retries included: calls to HubSpot wait for it.
 const READ_TIME_MAX: Duration = Duration::from_secs(5);
+
+/// Where a process takes its HubSpot token from, by its settings.
+pub fn token_source(token: &Token, lookup: Lookup<'_>, clock: Arc<dyn Clock>) -> TokenSource {
+    match token {
+        Token::Fixed(token) => TokenSource::fixed(token),
+        Token::Parameter(name) => {
+            let store = Arc::new(ParameterStore::from_lookup(lookup));
+            TokenSource::named(name, store, clock)
+        }
+    }
+}
 
 /// Reads tokens from the parameter store.
 #[derive(Debug, Clone)]
@@ -29,7 +43,7 @@ impl ParameterStore {
     /// A store in this process's region, as this process's role: `AWS_REGION`,
     /// `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN`, `AWS_ENDPOINT_URL_SSM`
     /// (or `AWS_ENDPOINT_URL`). What is missing shows at the first read.
-    pub fn from_lookup(lookup: &dyn Fn(&str) -> Option<String>) -> Self {
+    pub fn from_lookup(lookup: Lookup<'_>) -> Self {
         let given = |name: &str| lookup(name).filter(|value| !value.is_empty());
         let either = |first: &str, second: &str| given(first).or_else(|| given(second));
         let http = aws_smithy_http_client::Builder::new()

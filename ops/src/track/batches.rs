@@ -4,7 +4,7 @@
 
 use std::collections::VecDeque;
 
-use shared::event::BATCH_BYTES_MAX;
+use shared::submission::BATCH_BYTES_MAX;
 use tokio::sync::mpsc;
 
 use super::lines::Line;

@@ -8,7 +8,7 @@
 //! *failed*, never *accepted*.
 
 use serde::Deserialize;
-use shared::event::{self, Submitted};
+use shared::submission::{self, Submitted};
 
 use super::batches::Batch;
 use super::lines::Line;
@@ -114,7 +114,7 @@ fn by_place(batch: &Batch, body: Body) -> Vec<Fate> {
 
 /// What a line of a batch is that was answered as a whole.
 fn judge(line: &Line, has_token: bool, otherwise: &Fate) -> Fate {
-    match event::read(&line.text) {
+    match submission::read(&line.text) {
         Err(rejection) => Fate::Rejected(Reason {
             code: rejection.code.as_str().to_owned(),
             details: rejection.details,

@@ -9,7 +9,7 @@ use std::io::{BufRead, Read as _};
 
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
-use shared::event::BATCH_BYTES_MAX;
+use shared::submission::BATCH_BYTES_MAX;
 use tokio::sync::mpsc;
 
 /// The longest part of a line that is kept. A longer line is refused by its length anyway.

@@ -1,0 +1,93 @@
+//! The three Lambda functions as compiled programs.
+//!
+//! `cargo test` builds no other package's binaries. So the first test that asks for one has all
+//! three built, in the profile and the target folder of the running test, and the others wait for
+//! it. Two test processes that build at once are kept apart by cargo's own lock.
+
+use std::collections::BTreeMap;
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::OnceLock;
+
+use anyhow::{Context, Result, anyhow, ensure};
+use serde_json::Value;
+
+/// One of the functions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Function {
+    /// The front door.
+    Ingest,
+    /// Messages to contacts.
+    Worker,
+    /// The answers.
+    Reader,
+}
+
+/// What cargo tells each test about its own package. Build scripts watch these, and would run
+/// again for a build that inherits them.
+const OF_THIS_PACKAGE: [&str; 4] =
+    ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_NAME"];
+
+impl Function {
+    /// All of them.
+    pub const ALL: [Function; 3] = [Function::Ingest, Function::Worker, Function::Reader];
+
+    /// The name of its package and program.
+    pub fn name(self) -> &'static str {
+        match self {
+            Function::Ingest => "ingest",
+            Function::Worker => "worker",
+            Function::Reader => "reader",
+        }
+    }
+
+    /// Where its program is, built if need be.
+    ///
+    /// # Errors
+    /// When it can't be built.
+    pub async fn program(self) -> Result<&'static Path> {
+        static BUILT: OnceLock<Result<BTreeMap<String, PathBuf>>> = OnceLock::new();
+        let built = tokio::task::spawn_blocking(|| BUILT.get_or_init(build)).await?;
+        let programs = built.as_ref().map_err(|error| anyhow!("{error:#}"))?;
+        let program = programs.get(self.name());
+        program.map(PathBuf::as_path).with_context(|| format!("cargo built no {}", self.name()))
+    }
+}
+
+/// Builds the programs; gives their paths by name.
+fn build() -> Result<BTreeMap<String, PathBuf>> {
+    let test = env::current_exe()?;
+    // target/PROFILE/deps/THIS_TEST
+    let profile_folder = test.ancestors().nth(2).context("the test is in no target folder")?;
+    let target_folder = profile_folder.parent().context("the test is in no target folder")?;
+    let profile = match profile_folder.file_name().and_then(|name| name.to_str()) {
+        Some("debug") => "dev",
+        Some(name) => name,
+        None => anyhow::bail!("the test is in no profile's folder"),
+    };
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo
+        .args(["build", "--quiet", "--message-format", "json-render-diagnostics"])
+        .args(["--profile", profile, "--target-dir"])
+        .arg(target_folder)
+        .args(Function::ALL.iter().flat_map(|function| ["--package", function.name()]))
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .stdin(Stdio::null());
+    for (name, _) in env::vars_os() {
+        if OF_THIS_PACKAGE.iter().any(|prefix| name.to_string_lossy().starts_with(prefix)) {
+            cargo.env_remove(name);
+        }
+    }
+    let output = cargo.output().context("cargo can't be started")?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "the functions can't be built: {said}");
+    let messages = output.stdout.split(|byte| *byte == b'\n');
+    Ok(messages.filter_map(|message| executable(&serde_json::from_slice(message).ok()?)).collect())
+}
+
+/// The name and the path of a program, if this message of cargo's announces one.
+fn executable(message: &Value) -> Option<(String, PathBuf)> {
+    let path = message["executable"].as_str()?;
+    Some((message["target"]["name"].as_str()?.to_owned(), PathBuf::from(path)))
+}
