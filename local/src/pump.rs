@@ -12,6 +12,9 @@ use worker::{PASS_WORST_CASE, Worker};
 
 /// What Lambda's event source hands over at most from a FIFO queue.
 const BATCH_MAX: u32 = 10;
+/// How long an invocation may take. With a pass and no more the worker would never top up, for a
+/// moment of it is gone when it looks; with much more a stop would have to wait for the backlog.
+const INVOCATION_MAX: Duration = PASS_WORST_CASE.saturating_add(Duration::from_secs(1));
 /// SQS's longest wait for a first message.
 const POLL_WAIT: Duration = Duration::from_secs(20);
 /// How long the pump rests when the queue did not answer.
@@ -40,8 +43,8 @@ impl Pump {
 }
 
 async fn run(worker: Arc<Worker>, mut stop: watch::Receiver<bool>) {
-    // The worker may hold the messages for a pass and a quarantine before it tells the queue.
-    let visibility = PASS_WORST_CASE + worker.settings.quarantine;
+    // The worker may hold the messages so long, and for a quarantine, before it tells the queue.
+    let visibility = INVOCATION_MAX + worker.settings.quarantine;
     while !*stop.borrow() {
         let request = ReceiveRequest {
             messages_max: BATCH_MAX,
@@ -66,7 +69,7 @@ async fn run(worker: Arc<Worker>, mut stop: watch::Receiver<bool>) {
 /// here, as the event source keeps them.
 async fn invoke(worker: &Worker, batch: Vec<Delivery>) {
     let kept: Vec<Delivery> = batch.iter().map(handle_of).collect();
-    let failed = worker.handle(batch, PASS_WORST_CASE).await;
+    let failed = worker.handle(batch, INVOCATION_MAX).await;
     let done: Vec<Delivery> =
         kept.into_iter().filter(|kept| !failed.contains(&kept.message_id)).collect();
     if !done.is_empty() {

@@ -30,9 +30,15 @@ use crate::output::Output;
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let output = Output::of_process(cli.json);
-    let ended = tokio::runtime::Runtime::new()
-        .map_err(|error| Stopped::Usage(format!("the runtime can't be started: {error}")))
-        .and_then(|runtime| runtime.block_on(cli.run(&output)));
+    let ended = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => {
+            let ended = runtime.block_on(cli.run(&output));
+            // What still hangs, a name look-up for one, must not hold up the end.
+            runtime.shutdown_background();
+            ended
+        }
+        Err(error) => Err(Stopped::Usage(format!("the runtime can't be started: {error}"))),
+    };
     match ended {
         Ok(ending) => ending.into(),
         Err(stopped) => {

@@ -245,11 +245,12 @@ impl CheckedProperty {
 impl Definition {
     fn line(&self, output: &Output) -> String {
         let Self { kind, name, outcome, .. } = self;
-        let mark = match outcome {
-            Outcome::Failed { .. } => Mark::Bad,
-            _ => Mark::Good,
-        };
-        format!("{} {kind} {name} {outcome}", output.mark(mark))
+        match outcome {
+            Outcome::Failed { .. } => {
+                format!("{} {kind} {name}: {outcome}", output.mark(Mark::Bad))
+            }
+            _ => format!("{} {kind} {name} {outcome}", output.mark(Mark::Good)),
+        }
     }
 }
 

@@ -20,7 +20,7 @@ use crate::stack::{self, Log, Ready, Variables, WINDOW_S_MAX};
     after_help = "Example: ENABLE_CRM_PROGRESS=true HUBSPOT_PRIVATE_APP_TOKEN=… \
                   milepost serve --data /var/lib/milepost\n\
                   Before the first start: milepost properties create\n\
-                  Read on in docs/deploy.md; every variable is in docs/settings.md."
+                  Read on in docs/settings.md: every variable, and the catalog."
 )]
 pub(crate) struct Args {
     /// Keep the queue in this folder

@@ -164,10 +164,9 @@ pub(crate) async fn run(
     };
     let Urls { api, portal } = stack.urls().clone();
     let ready = Ready { console: format!("{api}/"), api, portal, data };
-    let told = output.result(&ready, || text(&ready));
-    if !matches!(told, Ok(()) | Err(Stopped::NobodyReads)) {
+    if let Err(stopped @ Stopped::Output(_)) = output.result(&ready, || text(&ready)) {
         stack.stop().await;
-        return told.map(|()| Ending::Found);
+        return Err(stopped);
     }
     stop_requested.await;
     output.note("stopping");

@@ -1,7 +1,15 @@
 //! `milepost` from outside: what a shell, a script and a person at a terminal see of it.
+#![allow(
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test that can't go on panics; clippy sees helpers of a test as no test"
+)]
 
 #[path = "support/contacts.rs"]
 mod contacts;
+#[path = "support/ended.rs"]
+mod ended;
 #[path = "support/process.rs"]
 mod process;
 

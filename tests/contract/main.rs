@@ -22,6 +22,8 @@ mod hubspot_client;
 mod hubspot_dial;
 /// The properties and groups of a portal, its midnight and its quota, through the client.
 mod hubspot_setup;
+/// The three compiled functions, as AWS runs them.
+mod lambda;
 /// Nothing personal in the journal.
 mod log_canary;
 /// What the embedded queue keeps across an end of the process, clean or torn.

@@ -51,6 +51,28 @@ async fn a_reopened_queue_has_messages_order_counts_and_known_ids() {
 }
 
 #[tokio::test]
+async fn what_a_dead_process_held_is_given_out_after_the_quarantine_and_no_sooner() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("queue.db");
+    let clock = VirtualClock::default();
+    let queues = open(&path, &clock);
+    put(&*queues.events(), &["a/1", "b/1"]).await;
+    let mut held = take(&*queues.events(), 2, 10 * MINUTE).await;
+    let soon = held.pop().map(|held| (held, Duration::from_secs(5)));
+    assert_eq!(queues.events().change_visibility(soon.into_iter().collect()).await, []);
+    queues.close();
+
+    let queues = open(&path, &clock);
+    queues.reclaim(MINUTE / 2).await.expect("reclaimed");
+    clock.advance(Duration::from_secs(6));
+    assert_eq!(names(&take(&*queues.events(), 10, MINUTE).await), ["b/1"], "its wait was shorter");
+    clock.advance(Duration::from_secs(23));
+    assert_eq!(names(&take(&*queues.events(), 10, MINUTE).await), [""; 0]);
+    clock.advance(Duration::from_secs(2));
+    assert_eq!(names(&take(&*queues.events(), 10, MINUTE).await), ["a/1"]);
+}
+
+#[tokio::test]
 async fn a_torn_process_loses_nothing_that_was_acknowledged() {
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("queue.db");

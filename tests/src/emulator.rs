@@ -93,6 +93,8 @@ impl Emulator {
         let [address, runtime_api] = [ports[0].local_addr()?, ports[1].local_addr()?];
         drop(ports);
         let output = NamedTempFile::new()?;
+        // One file and one place in it, or the one stream would write over the other.
+        let stream = output.reopen()?;
         let process = Command::new(emulator)
             .args(["--log-level", "error"])
             .args(["--runtime-interface-emulator-address", &address.to_string()])
@@ -101,8 +103,8 @@ impl Emulator {
             .env_clear()
             .envs(variables)
             .stdin(Stdio::null())
-            .stdout(output.reopen()?)
-            .stderr(output.reopen()?)
+            .stdout(stream.try_clone()?)
+            .stderr(stream)
             .spawn()
             .with_context(|| format!("{} can't be started", emulator.display()))?;
         Ok(Emulator { process, address, output, http: http() })

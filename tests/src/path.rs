@@ -26,6 +26,7 @@ use worker::{PASS_WORST_CASE, Worker};
 use crate::clock::VirtualClock;
 use crate::entropy::SeededEntropy;
 use crate::journal::KeptJournal;
+use crate::world::without_body;
 
 /// The most virtual time that the path is given to come to rest.
 const REST_MAX: Duration = Duration::from_secs(48 * 3_600);
@@ -210,18 +211,5 @@ impl Path {
     /// Calls to HubSpot so far.
     pub fn calls(&self) -> u64 {
         self.portal.stats().calls
-    }
-}
-
-fn without_body(delivery: &Delivery) -> Delivery {
-    Delivery {
-        message_id: delivery.message_id.clone(),
-        receipt_handle: delivery.receipt_handle.clone(),
-        body: String::new(),
-        group: delivery.group.clone(),
-        deduplication_id: delivery.deduplication_id.clone(),
-        receive_count: delivery.receive_count,
-        sent_at: delivery.sent_at,
-        attributes: BTreeMap::new(),
     }
 }

@@ -19,7 +19,7 @@ const EDGES: [Edges; 11] = [
     Edges { folder: "adapters/host", library: &["shared"], main: &[] },
     Edges { folder: "adapters/hubspot", library: &["shared"], main: &[] },
     Edges { folder: "adapters/sqs", library: &["shared"], main: &[] },
-    Edges { folder: "adapters/ssm", library: &["hubspot"], main: &[] },
+    Edges { folder: "adapters/ssm", library: &["shared", "hubspot"], main: &[] },
     Edges { folder: "ingest", library: &["shared"], main: &["ingest", "host", "sqs"] },
     Edges {
         folder: "worker",
@@ -135,7 +135,8 @@ fn no_crate_makes_json_keep_the_order_of_insertion() {
         .output()
         .unwrap();
     let features = String::from_utf8(tree.stdout).unwrap();
-    assert!(features.contains("serde_json feature \"std\""), "cargo tree says nothing of it");
+    let told = String::from_utf8_lossy(&tree.stderr);
+    assert!(features.contains("serde_json feature \"std\""), "cargo tree says: {told}");
     assert!(!features.contains("serde_json feature \"preserve_order\""), "{features}");
 }
 

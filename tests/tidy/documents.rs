@@ -7,9 +7,10 @@
 use std::collections::BTreeSet;
 
 use shared::dead_letter::Reason;
-use shared::event::{EventName, RejectionCode};
+use shared::event::EventName;
 use shared::journal::Figure;
 use shared::properties::PROPERTIES;
+use shared::submission::RejectionCode;
 
 use crate::files::{File, files, literals, root, text};
 

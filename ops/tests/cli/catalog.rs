@@ -1,8 +1,11 @@
+//! What is worth a look, and what is broken.
+
 use std::path::Path;
 
 use serde_json::json;
 
-use crate::process::{document, milepost, run, stdout};
+use crate::ended::{document, run, stdout};
+use crate::process::milepost;
 
 fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();

@@ -1,10 +1,14 @@
+//! From the first curl to the contact, and the lives of a stack: start, stop, restart.
+
 use std::process::Stdio;
 use std::time::Duration;
 
+use shared::milestones::Values;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 
 use crate::contacts::in_simulator;
-use crate::process::{Running, client, eventually, get, milepost, post, run, stderr};
+use crate::ended::{run, stderr};
+use crate::process::{Running, client, eventually, get, milepost, post};
 
 /// What is promised is 3 s from the answer to the contact, and 5 s from the signal to the end; a
 /// busy machine that builds other things meanwhile gets twice that.
@@ -31,10 +35,7 @@ async fn the_curl_that_it_prints_makes_a_contact_within_seconds() {
     assert_eq!(answer["status"], "persisted");
     assert_eq!(answer["mode"], "authenticated");
     assert_eq!(answer["queued"], true);
-    let (contact, took) = eventually("the contact", async || {
-        in_simulator(&client, portal).await.remove("newuser@example.com")
-    })
-    .await;
+    let (contact, took) = arrives(&client, portal, "newuser@example.com").await;
     assert!(took < IN_CRM_MAX, "{took:?}");
     assert_eq!(contact["hhl_enrolled_courses"], "getting-started-101");
     assert_eq!(contact["hhl_total_progress"], "0");
@@ -66,10 +67,7 @@ async fn data_is_kept_across_restarts_and_held_by_one_stack_at_a_time() {
     let event = r#"{"eventName":"learning_pathway_enrolled","pathway_slug":"network-automation",
         "contactIdentifier":{"email":"kept@example.org"}}"#;
     post(&client, &format!("{}/events/track", stack.api()), event.into()).await.unwrap();
-    eventually("the contact", async || {
-        in_simulator(&client, stack.portal()).await.remove("kept@example.org")
-    })
-    .await;
+    arrives(&client, stack.portal(), "kept@example.org").await;
 
     let second = run(&mut milepost(&["local", "--port", "0", "--data", data])).await;
     assert_eq!(second.status.code(), Some(2));
@@ -101,12 +99,18 @@ async fn serve_brings_events_to_the_hubspot_that_the_environment_names() {
     let event = r#"{"eventName":"learning_course_enrolled","course_slug":"linux-networking-refresher",
         "contactIdentifier":{"email":"served@example.org"}}"#;
     post(&client, &format!("{}/events/track", stack.api()), event.into()).await.unwrap();
-    let (contact, _) = eventually("the contact", async || {
-        in_simulator(&client, hubspot.portal()).await.remove("served@example.org")
-    })
-    .await;
+    let (contact, _) = arrives(&client, hubspot.portal(), "served@example.org").await;
     assert_eq!(contact["hhl_enrolled_courses"], "linux-networking-refresher");
     let (status, took) = stack.stop("TERM").await;
     assert_eq!(status.code(), Some(0));
     assert!(took < STOP_MAX, "{took:?}");
+}
+
+/// The contact with this e-mail, once it is in the simulator; how long that took.
+async fn arrives(client: &reqwest::Client, portal: &str, email: &str) -> (Values, Duration) {
+    eventually(async || {
+        let contact = in_simulator(client, portal).await.remove(email);
+        contact.ok_or_else(|| format!("{email} is not there"))
+    })
+    .await
 }

@@ -1,3 +1,5 @@
+//! Portals that lack what Milepost writes, or refuse to be asked.
+
 use std::process::Output;
 use std::sync::Arc;
 
@@ -6,7 +8,8 @@ use local::portal::{LOCAL_TOKEN, Portal, http_door};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use crate::process::{client, document, milepost, run, stderr, stdout};
+use crate::ended::{document, run, stderr, stdout};
+use crate::process::{client, milepost};
 
 /// A portal that knows nothing of Milepost, and its URL.
 async fn bare_portal() -> (Arc<Portal>, String) {
@@ -107,7 +110,9 @@ async fn what_the_token_may_not_do_is_said_of_each_property() {
     portal.grant("reads-only", &["crm.objects.contacts.read"]);
     let created = properties(&["create"], &url, "reads-only").await;
     assert_eq!(created.status.code(), Some(1), "{created:?}");
-    assert_eq!(stdout(&created).matches("✗ Property ").count(), 13, "{created:?}");
+    assert_eq!(stdout(&created).matches("\n✗ Property ").count(), 12, "{created:?}");
+    let told = "✗ Property hhl_total_progress: the portal refuses this app";
+    assert!(stdout(&created).contains(told), "{created:?}");
     assert!(stdout(&created).contains("crm.schemas.contacts.write"), "{created:?}");
     assert!(stdout(&created).ends_with("✗ 12 could not be created\n"), "{created:?}");
 }

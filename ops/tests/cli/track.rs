@@ -1,3 +1,5 @@
+//! Lines of every kind, each with one fate; a day of events, and the same day again.
+
 use std::process::Stdio;
 
 use host::catalog_folder;
@@ -6,17 +8,18 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
 use crate::contacts::{folded, in_simulator};
-use crate::process::{Running, client, document, eventually, get, milepost, run, stderr, stdout};
+use crate::ended::{document, run, stderr, stdout};
+use crate::process::{Running, client, eventually, get, milepost};
 
 const EXAMPLE: &str = include_str!("../../../examples/events.jsonl");
 
 /// Those of the example's lines that are valid and name somebody.
 fn counted() -> Vec<&'static str> {
     let counts = |line: &&str| {
-        let submission = shared::event::read(line.as_bytes());
+        let submission = shared::submission::read(line.as_bytes());
         submission.is_ok_and(|submission| match submission.events {
-            shared::event::Submitted::Single(event) => event.contact.is_some(),
-            shared::event::Submitted::Batch(_) => false,
+            shared::submission::Submitted::Single(event) => event.contact.is_some(),
+            shared::submission::Submitted::Batch(_) => false,
         })
     };
     EXAMPLE.lines().filter(counts).collect()
@@ -43,8 +46,9 @@ async fn the_example_day_adds_up_and_a_second_run_changes_nothing() {
     let (catalog, _) = catalog_folder::load("../catalog".as_ref()).unwrap();
     let expected = folded(counted(), &catalog);
     let client = client();
-    eventually("the day in the simulator", async || {
-        (in_simulator(&client, stack.portal()).await == expected).then_some(())
+    eventually(async || match in_simulator(&client, stack.portal()).await {
+        contacts if contacts == expected => Ok(()),
+        contacts => Err(format!("{} of {} contacts", contacts.len(), expected.len())),
     })
     .await;
     let contacts = format!("{}/_portal/contacts?limit=1000", stack.portal());
@@ -60,7 +64,11 @@ async fn the_example_day_adds_up_and_a_second_run_changes_nothing() {
     );
     assert_eq!(counts["codes"], json!({"SCHEMA_VALIDATION_FAILED": 2}));
     assert_eq!(counts["lines"].as_array().unwrap().len(), 2);
-    eventually("an idle queue", async || is_idle(&client, stack.api()).await.then_some(())).await;
+    eventually(async || match is_idle(&client, stack.api()).await {
+        true => Ok(()),
+        false => Err("the queue is not idle".to_owned()),
+    })
+    .await;
     assert_eq!(get(&client, &contacts).await, after_first);
 }
 
@@ -123,6 +131,23 @@ async fn lines_of_any_kind_from_a_pipe_have_one_fate_each() {
             "--batch {batch}"
         );
     }
+}
+
+#[tokio::test]
+async fn a_token_is_sent_along_and_one_that_does_not_hold_rejects() {
+    let mut command = milepost(&["local", "--json", "--port", "0"]);
+    command.env("IDENTITY_POLICY", "signed").env("JWT_SECRET", "a secret of the test");
+    let stack = Running::start(&mut command).await;
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), counted()[0]).unwrap();
+    let track = ["track", file.path().to_str().unwrap(), "--json", "--url", stack.api()];
+
+    let without = run(&mut milepost(&track)).await;
+    assert_eq!(without.status.code(), Some(0), "{without:?}");
+    assert_eq!(document(&without)["anonymous"], 1);
+    let with = run(milepost(&track).args(["--token", "not.a.token"])).await;
+    assert_eq!(with.status.code(), Some(1), "{with:?}");
+    assert_eq!(document(&with)["codes"], json!({"INVALID_TOKEN": 1}));
 }
 
 #[tokio::test]

@@ -1,6 +1,9 @@
+//! Help that teaches, exit codes, and what stands on which output.
+
 use std::process::Stdio;
 
-use crate::process::{milepost, run, stderr, stdout};
+use crate::ended::{run, stderr, stdout};
+use crate::process::milepost;
 
 #[tokio::test]
 async fn the_help_of_each_command_says_why_gives_an_example_and_tells_where_to_read_on() {

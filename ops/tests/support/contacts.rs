@@ -3,17 +3,18 @@
 use std::collections::BTreeMap;
 
 use shared::catalog::Catalog;
-use shared::event::{self, Submitted, Ts};
+use shared::event::{Event, Ts};
 use shared::facts::{Facts, Happening};
 use shared::milestones::{Values, milestones};
+use shared::submission::{self, Submitted};
 
 use crate::process::get;
 
 /// Milepost's properties of contacts, by e-mail. A value that is empty is absent.
-pub type Contacts = BTreeMap<String, Values>;
+pub(crate) type Contacts = BTreeMap<String, Values>;
 
 /// The contacts in the simulator.
-pub async fn in_simulator(client: &reqwest::Client, portal: &str) -> Contacts {
+pub(crate) async fn in_simulator(client: &reqwest::Client, portal: &str) -> Contacts {
     let url = format!("{portal}/_portal/contacts?limit=1000");
     let mut contacts = Contacts::new();
     for contact in get(client, &url).await["contacts"].as_array().unwrap() {
@@ -25,15 +26,15 @@ pub async fn in_simulator(client: &reqwest::Client, portal: &str) -> Contacts {
 }
 
 /// What these events, each valid and with a time of its own, make of contacts that did not exist.
-pub fn folded<'a>(bodies: impl IntoIterator<Item = &'a str>, catalog: &Catalog) -> Contacts {
+pub(crate) fn folded<'a>(bodies: impl IntoIterator<Item = &'a str>, catalog: &Catalog) -> Contacts {
     let mut facts: BTreeMap<String, Facts> = BTreeMap::new();
     for body in bodies {
-        let Submitted::Single(event) = event::read(body.as_bytes()).unwrap().events else {
+        let Submitted::Single(event) = submission::read(body.as_bytes()).unwrap().events else {
             panic!("not a single event");
         };
         let Ts::Read(at) = event.ts else { panic!("an event without a time of its own") };
         let email = event.contact.as_ref().and_then(|person| person.email()).unwrap().to_owned();
-        let event::Event { name, pathway, course, module, source, viewed, .. } = *event;
+        let Event { name, pathway, course, module, source, viewed, .. } = *event;
         let said = Facts::of(&Happening { name, at, pathway, course, module, source, viewed });
         let known = facts.remove(&email).unwrap_or_default();
         facts.insert(email, known.join(said));

@@ -3,7 +3,7 @@
 //! **Invariant**: no process outlives its test, and none sees the variables of whoever runs it.
 
 use std::path::Path;
-use std::process::{ExitStatus, Output, Stdio};
+use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use host::clock::SystemClock;
@@ -13,10 +13,10 @@ use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, Command};
 
 /// The longest that anything here is waited for.
-pub const PATIENCE: Duration = Duration::from_secs(40);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(40);
 
 /// The command line, not yet run, in the repository's root.
-pub fn milepost(arguments: &[&str]) -> Command {
+pub(crate) fn milepost(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_milepost"));
     command
         .args(arguments)
@@ -27,38 +27,16 @@ pub fn milepost(arguments: &[&str]) -> Command {
     command
 }
 
-/// Runs a command to its end.
-pub async fn run(command: &mut Command) -> Output {
-    let ended = tokio::time::timeout(PATIENCE, command.output());
-    ended.await.expect("it ends in time").expect("it can be started")
-}
-
-/// What stands on standard output.
-pub fn stdout(output: &Output) -> &str {
-    std::str::from_utf8(&output.stdout).unwrap()
-}
-
-/// What stands on standard error.
-pub fn stderr(output: &Output) -> &str {
-    std::str::from_utf8(&output.stderr).unwrap()
-}
-
-/// The one JSON document on standard output.
-#[track_caller]
-pub fn document(output: &Output) -> Value {
-    serde_json::from_str(stdout(output)).expect("standard output is one JSON document")
-}
-
 /// A stack that runs.
-pub struct Running {
+pub(crate) struct Running {
     child: Child,
     /// What it printed when it was ready.
-    pub ready: Value,
+    pub(crate) ready: Value,
 }
 
 impl Running {
     /// Starts `milepost local --json` on free ports and waits until it is ready.
-    pub async fn local(arguments: &[&str]) -> Self {
+    pub(crate) async fn local(arguments: &[&str]) -> Self {
         let mut command = milepost(&["local", "--json", "--port", "0"]);
         // A restart leaves alone for so long what its predecessor had in hand.
         command.args(arguments).env("QUARANTINE_S", "1");
@@ -66,7 +44,7 @@ impl Running {
     }
 
     /// Starts a stack that prints JSON and waits until it is ready.
-    pub async fn start(command: &mut Command) -> Self {
+    pub(crate) async fn start(command: &mut Command) -> Self {
         let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let first = tokio::time::timeout(PATIENCE, lines.next_line()).await;
@@ -75,38 +53,33 @@ impl Running {
     }
 
     /// The HTTP API.
-    pub fn api(&self) -> &str {
+    pub(crate) fn api(&self) -> &str {
         self.ready["api"].as_str().unwrap()
     }
 
     /// The simulator.
-    pub fn portal(&self) -> &str {
+    pub(crate) fn portal(&self) -> &str {
         self.ready["portal"].as_str().unwrap()
     }
 
     /// Sends a signal by name, as a shell does, and waits for the end.
-    pub async fn stop(mut self, signal: &str) -> (ExitStatus, Duration) {
+    pub(crate) async fn stop(mut self, signal: &str) -> (ExitStatus, Duration) {
         let clock = SystemClock::start();
         let kill = format!("kill -{signal} {}", self.child.id().unwrap());
         assert!(Command::new("sh").args(["-c", &kill]).status().await.unwrap().success());
         let ended = tokio::time::timeout(PATIENCE, self.child.wait()).await;
         (ended.expect("it ends in time").unwrap(), clock.uptime())
     }
-
-    /// `kill -9`.
-    pub async fn kill(mut self) {
-        self.child.kill().await.unwrap();
-    }
 }
 
 /// An HTTP client.
-pub fn client() -> reqwest::Client {
+pub(crate) fn client() -> reqwest::Client {
     let _already_installed = rustls::crypto::ring::default_provider().install_default();
     reqwest::Client::builder().no_proxy().timeout(PATIENCE).build().unwrap()
 }
 
 /// Posts JSON; the status and the JSON that comes back.
-pub async fn post(
+pub(crate) async fn post(
     client: &reqwest::Client,
     url: &str,
     body: String,
@@ -119,19 +92,21 @@ pub async fn post(
 }
 
 /// Gets JSON.
-pub async fn get(client: &reqwest::Client, url: &str) -> Value {
+pub(crate) async fn get(client: &reqwest::Client, url: &str) -> Value {
     let answer = client.get(url).send().await.unwrap().bytes().await.unwrap();
     serde_json::from_slice(&answer).unwrap()
 }
 
-/// Asks again until there is an answer; how long that took.
-pub async fn eventually<T>(what: &str, mut ask: impl AsyncFnMut() -> Option<T>) -> (T, Duration) {
+/// Asks again until what is wanted is there; how long that took. The error says what is lacking.
+pub(crate) async fn eventually<T>(
+    mut ask: impl AsyncFnMut() -> Result<T, String>,
+) -> (T, Duration) {
     let clock = SystemClock::start();
     loop {
-        if let Some(answer) = ask().await {
-            return (answer, clock.uptime());
+        match ask().await {
+            Ok(answer) => return (answer, clock.uptime()),
+            Err(lacking) => assert!(clock.uptime() < PATIENCE, "in vain: {lacking}"),
         }
-        assert!(clock.uptime() < PATIENCE, "{what} did not come about");
         clock.sleep(Duration::from_millis(50)).await;
     }
 }
