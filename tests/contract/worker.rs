@@ -238,8 +238,9 @@ async fn an_outage_loses_nothing_and_is_over_within_ninety_seconds() {
     let path = path();
     path.portal.set_fault(FaultRule::every(FaultKind::Away));
     path.track_all(&crowd(30, 2)).await;
-    path.go_on_for(Duration::from_secs(3_600)).await;
+    path.go_on_for(Duration::from_secs(3 * 3_600)).await;
     assert_eq!(path.portal.stats().contacts, 0);
+    assert!(path.calls() <= 3 * 3_600 / 30 * 3 + 30, "{} calls in three hours", path.calls());
     assert_eq!(path.dead_letters().await, []);
     path.portal.clear_faults();
     let took = path.come_to_rest().await;

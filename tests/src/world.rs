@@ -23,6 +23,7 @@ use shared::catalog::Catalog;
 use shared::http::{Request, Response};
 use shared::ports::{Clock, Delivery, Entropy, Queue, ReceiveRequest};
 use shared::settings;
+use tokio::sync::Notify;
 use worker::{PASS_WORST_CASE, Worker};
 
 use crate::clock::VirtualClock;
@@ -31,8 +32,10 @@ use crate::entropy::SeededEntropy;
 use crate::journal::KeptJournal;
 use crate::sim_queue::SimQueue;
 
-/// How long an idle event source rests before it looks again.
-const POLL_EVERY: Duration = Duration::from_millis(200);
+/// How long an event source waits for a first message.
+const POLL_WAIT: Duration = Duration::from_secs(20);
+/// `maxReceiveCount` of the deployed queue.
+const RECEIVES_MAX: u32 = 100;
 
 /// What a world is made from.
 #[derive(Debug, Clone)]
@@ -90,6 +93,7 @@ pub struct World {
     pub journal: Arc<KeptJournal>,
     /// Chance for the script of a run.
     pub chance: Arc<SeededEntropy>,
+    settled: Notify,
 }
 
 impl World {
@@ -116,8 +120,9 @@ impl World {
             settings.burst_max = world.burst_limit;
             settings.latency_ms = world.latency_ms;
         });
-        let events = SimQueue::new(clock.clone(), chance.clone(), world.window);
         let dead_letters = SimQueue::new(clock.clone(), chance.clone(), Duration::ZERO);
+        let events = SimQueue::new(clock.clone(), chance.clone(), world.window)
+            .with_redrive(RECEIVES_MAX, &dead_letters);
         let hubspot = settings::HubSpot::from_lookup(&lookup).unwrap();
         let worker = |_| {
             let share = PaceSettings::of(&hubspot, world.workers);
@@ -154,7 +159,17 @@ impl World {
             journal.clone(),
         );
         clock.advance(Duration::from_secs(60));
-        Self { clock, portal, events, dead_letters, ingest, workers, journal, chance }
+        Self {
+            clock,
+            portal,
+            events,
+            dead_letters,
+            ingest,
+            workers,
+            journal,
+            chance,
+            settled: Notify::new(),
+        }
     }
 
     /// A number below `bound`, by the seed.
@@ -183,6 +198,7 @@ impl World {
         let mut tasks: Vec<Task<'_>> = vec![Box::pin(async {
             script.await;
             is_over.set(true);
+            self.settled.notify_waiters();
         })];
         for worker in &self.workers {
             tasks.push(Box::pin(self.work(worker, &is_over)));
@@ -192,24 +208,25 @@ impl World {
 
     /// The event source and its worker.
     async fn work(&self, worker: &Worker, is_over: &Cell<bool>) {
-        while !(is_over.get() && self.events.messages().is_empty()) {
+        while !(is_over.get() && self.events.is_empty()) {
             let request = ReceiveRequest {
                 messages_max: 10,
                 visibility: PASS_WORST_CASE * 2 + worker.settings.quarantine,
-                wait: Duration::ZERO,
+                wait: POLL_WAIT,
                 attempt_id: format!("{:016x}", self.chance.next_u64()),
             };
-            let batch = self.events.receive(request).await.unwrap_or_default();
-            if batch.is_empty() {
-                self.clock.sleep(POLL_EVERY).await;
-                continue;
-            }
+            let batch = tokio::select! {
+                biased;
+                () = self.settled.notified() => continue,
+                batch = self.events.receive(request) => batch.unwrap_or_default(),
+            };
             let handles: Vec<Delivery> = batch.iter().map(without_body).collect();
             let failed = worker.handle(batch, PASS_WORST_CASE * 2).await;
             let done =
                 handles.into_iter().filter(|handle| !failed.contains(&handle.message_id)).collect();
             let undeleted = self.events.delete(done).await;
             assert!(undeleted.is_empty(), "{undeleted:?}");
+            self.settled.notify_waiters();
         }
     }
 

@@ -2,7 +2,7 @@
 //!
 //! A pass goes once down this list, and nothing in it calls upwards:
 //! [`receive`] → [`batch`] (open, coalesce) → [`lookup`] → [`plan`] → [`write`] → [`settle`].
-//! [`circuit`] keeps a portal that refuses us from being hammered; [`report`] writes down what
+//! [`circuit`] keeps a HubSpot that is away from being hammered; [`report`] writes down what
 //! happened.
 //!
 //! **Invariant**: every message that a pass takes in gets exactly one [`settlement::Settlement`].
@@ -30,7 +30,7 @@ use shared::ports::{Clock, Delivery, Entropy, Journal, Queue};
 use shared::settings;
 
 use crate::batch::coalesce;
-use crate::circuit::{Circuit, PROBE_EVERY};
+use crate::circuit::{Circuit, PROBE_EVERY, Trouble};
 use crate::held::{Held, Opened, Origin};
 use crate::report::Report;
 use crate::settle::settle;
@@ -53,7 +53,7 @@ const ROUND_WORST_CASE: Duration =
     READ_WORST_CASE.saturating_mul(2).saturating_add(WRITE_WORST_CASE);
 /// The longest wait before a message that met a fault of the moment is tried again: with it, all
 /// that waited is applied within 90 s once HubSpot is well again.
-const BACKOFF_MAX: Duration = Duration::from_secs(60);
+const BACKOFF_MAX: Duration = Duration::from_secs(30);
 /// How long a message waits for a day's quota before it is looked at again: one receive an hour.
 const DAY_PARK_MAX: Duration = Duration::from_secs(3_600);
 /// How long a message waits while the worker is switched off.
@@ -79,7 +79,7 @@ pub struct Worker {
     pub catalog: Catalog,
     /// What it works by.
     pub settings: settings::Worker,
-    /// Whether the portal refuses us.
+    /// Whether HubSpot is away.
     pub circuit: Circuit,
 }
 
@@ -139,7 +139,7 @@ impl Worker {
             return settled;
         }
         if let Some(wait) = self.circuit.wait(self.clock.uptime()) {
-            settled.extend(put_off(opened, |_| (wait, Cause::Parked)));
+            settled.extend(put_off(opened, |_| wait));
             return settled;
         }
         // The queue must still be told when the last call is over.
@@ -225,10 +225,15 @@ impl Worker {
         least + spread.mul_f64(share)
     }
 
-    /// Writes a fault down, and keeps away from a portal that refuses us.
+    /// Writes a fault down, and keeps away from a HubSpot that is away.
     fn note(&self, fault: &CallFault, report: &mut Report) {
-        if matches!(fault, CallFault::Portal(_)) {
-            self.circuit.refused(self.clock.uptime());
+        let trouble = match fault {
+            CallFault::Portal(_) => Some(Trouble::Refusal),
+            CallFault::Moment { .. } => Some(Trouble::Outage),
+            CallFault::Throttled { .. } | CallFault::Unknown(_) | CallFault::Request(_) => None,
+        };
+        if let Some(trouble) = trouble {
+            self.circuit.failed(self.clock.uptime(), trouble);
         }
         report.fault(fault);
     }

@@ -23,9 +23,12 @@ use crate::settlement::{Cause, Settled, Settlement};
 
 /// When a queue did not take what should replace a message, the message is tried again after this.
 const SEND_RETRY: Duration = Duration::from_secs(5);
-/// At this receive count a parked message is sent anew and starts at one: the queue's own
-/// `maxReceiveCount` of 100 must not bury what only waits for a portal.
+/// At this receive count a message that waits is sent anew and starts at one: the queue's own
+/// `maxReceiveCount` of 100 must not bury what only waits for HubSpot.
 const RENEW_AT_RECEIVES: u32 = 50;
+/// … but one whose contact is in quarantine can't be: the new message would be there too soon. It
+/// waits so long instead, which leaves it half a day of unknown outcomes.
+const LONG_QUARANTINE: Duration = Duration::from_secs(900);
 
 /// What became of the settling itself.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -59,11 +62,14 @@ pub async fn settle(
                 let outgoing = dead_letter(&held.delivery, &verdict, clock.now());
                 dying.push((held, outgoing));
             }
-            Settlement::Retry(_, Cause::Parked)
-                if held.delivery.receive_count >= RENEW_AT_RECEIVES =>
-            {
-                let outgoing = renewed(&held.delivery);
-                moving.push((held, outgoing));
+            Settlement::Retry(after, cause) if held.delivery.receive_count >= RENEW_AT_RECEIVES => {
+                match cause {
+                    Cause::Quarantined => again.push((held, after.max(LONG_QUARANTINE))),
+                    Cause::Moment | Cause::Parked => {
+                        let outgoing = renewed(&held.delivery);
+                        moving.push((held, outgoing));
+                    }
+                }
             }
             Settlement::Retry(after, _) => again.push((held, after)),
         }
