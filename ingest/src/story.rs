@@ -158,6 +158,7 @@ impl Story {
             (Figure::EventsAccepted, self.accepted),
             (Figure::EventsRejected, self.rejected),
             (Figure::EventsFallback, self.fallback),
+            (Figure::TimesReplaced, self.time_replaced.values().sum()),
         ];
         let figures = figures.into_iter().filter(|(_, events)| *events > 0);
         let figures: Vec<_> = figures.map(|(figure, events)| (figure, events as f64)).collect();

@@ -46,6 +46,7 @@ mod write;
 
 pub use disk::PortalFault;
 pub use engine::{Engine, LOCAL_TOKEN};
+pub use events::EventView;
 pub use marketer::EditFault;
 
 use calls::CallSeen;
@@ -144,6 +145,16 @@ impl Portal {
     /// Adds Milepost's groups and properties, where they are missing.
     pub fn define_milepost_properties(&self) {
         self.change(|engine| engine.world.define_milepost_properties());
+    }
+
+    /// Adds Milepost's custom events, where they are missing.
+    pub fn define_milepost_events(&self) {
+        self.change(|engine| events::define_milepost_events(&mut engine.world));
+    }
+
+    /// The last custom events that were accepted since the portal was started, oldest first.
+    pub fn accepted_events(&self) -> Vec<EventView> {
+        self.lock().engine.world.events.kept.iter().cloned().collect()
     }
 
     /// The contacts by ascending id, archived ones too.

@@ -68,27 +68,13 @@ async fn run(worker: Arc<Worker>, mut stop: watch::Receiver<bool>) {
 /// One invocation: the worker keeps the originals' names only, so copies of what deletes them stay
 /// here, as the event source keeps them.
 async fn invoke(worker: &Worker, batch: Vec<Delivery>) {
-    let kept: Vec<Delivery> = batch.iter().map(handle_of).collect();
+    let kept: Vec<Delivery> = batch.iter().map(Delivery::receipt).collect();
     let failed = worker.handle(batch, INVOCATION_MAX).await;
     let done: Vec<Delivery> =
         kept.into_iter().filter(|kept| !failed.contains(&kept.message_id)).collect();
     if !done.is_empty() {
         // What could not be deleted comes again and changes nothing.
         let _undeleted = worker.events.delete(done).await;
-    }
-}
-
-/// What deletes a message, without its body.
-fn handle_of(delivery: &Delivery) -> Delivery {
-    Delivery {
-        message_id: delivery.message_id.clone(),
-        receipt_handle: delivery.receipt_handle.clone(),
-        body: String::new(),
-        group: delivery.group.clone(),
-        deduplication_id: delivery.deduplication_id.clone(),
-        receive_count: delivery.receive_count,
-        sent_at: delivery.sent_at,
-        attributes: Default::default(),
     }
 }
 

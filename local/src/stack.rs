@@ -25,6 +25,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use worker::Worker;
 use worker::circuit::Circuit;
+use worker::send::EventNames;
 
 use crate::console::Console;
 use crate::portal::inner_door::InnerDoor;
@@ -181,6 +182,7 @@ impl Stack {
                     None => Portal::in_memory(entropy.next_u64()),
                 });
                 portal.define_milepost_properties();
+                portal.define_milepost_events();
                 portal.set(|settings| settings.latency_ms = LIFELIKE_LATENCY_MS);
                 let listener = bind(listen).await?;
                 portal_url = Some(url(&listener, listen)?);
@@ -248,6 +250,7 @@ impl Stack {
             catalog: settings.catalog,
             settings: settings.worker,
             circuit: Circuit::default(),
+            event_names: EventNames::default(),
         });
         let console = Console {
             events: queues.events(),

@@ -1,10 +1,13 @@
 //! `milepost properties`: the groups and properties that a portal must define.
 //!
 //! `create` makes what is missing and leaves what exists; `check` compares, and changes nothing.
-//! The table is `shared::properties`, the calls are `hubspot::schema`'s.
+//! The table is `shared::properties`, the calls are `hubspot::schema`'s. With `--events` it is the
+//! definitions of custom events that are made or checked, in [`events`].
 //!
 //! **Invariant**: no definition is ever changed, save that a list of options gets the ones it
 //! lacks.
+
+mod events;
 
 use std::fmt;
 use std::time::Duration;
@@ -48,7 +51,7 @@ enum Action {
         after_help = "Example: HUBSPOT_PRIVATE_APP_TOKEN=… milepost properties create\n\
                       Read on in docs/hubspot.md."
     )]
-    Create,
+    Create(Which),
     /// Compare the portal's properties with what Milepost writes; changes nothing
     #[command(
         long_about = "Compare type, field and options of the portal's properties with what Milepost \
@@ -57,7 +60,21 @@ enum Action {
         after_help = "Example: HUBSPOT_PRIVATE_APP_TOKEN=… milepost properties check\n\
                       Read on in docs/hubspot.md."
     )]
-    Check,
+    Check(Which),
+}
+
+/// Which table is meant.
+#[derive(Debug, clap::Args)]
+struct Which {
+    /// The custom events that PROGRESS_BACKEND=events sends, in place of the contact properties
+    #[arg(
+        long,
+        long_help = "The custom events that PROGRESS_BACKEND=events sends, in place of the contact \
+                     properties.\n\n\
+                     The portal needs an Enterprise plan, and the token the scope \
+                     behavioral_events.event_definitions.read_write."
+    )]
+    events: bool,
 }
 
 /// Runs the command.
@@ -67,18 +84,21 @@ enum Action {
 pub(crate) async fn run(args: Args, output: &Output) -> Result<Ending, Stopped> {
     let crm = crm::from_environment()?;
     match args.action {
-        Action::Create => create(&crm, output).await,
-        Action::Check => check(&crm, output).await,
+        Action::Create(Which { events: false }) => create(&crm, output).await,
+        Action::Create(Which { events: true }) => events::create(&crm, output).await,
+        Action::Check(Which { events: false }) => check(&crm, output).await,
+        Action::Check(Which { events: true }) => events::check(&crm, output).await,
     }
 }
 
-/// What became of a group or a property.
+/// What became of a group, a property or an event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(tag = "outcome", rename_all = "snake_case")]
 enum Outcome {
     Created,
     Exists,
     OptionsAdded { options: Vec<&'static str> },
+    PropertiesAdded { properties: Vec<&'static str> },
     Failed { reason: String },
 }
 
@@ -96,6 +116,7 @@ struct Definition {
 enum Kind {
     Group,
     Property,
+    Event,
 }
 
 /// What `create --json` prints.
@@ -137,11 +158,7 @@ async fn create(crm: &Crm, output: &Output) -> Result<Ending, Stopped> {
     }
     wait_for_properties(crm, &made(&properties)).await;
 
-    let failed = groups
-        .iter()
-        .chain(&properties)
-        .filter(|definition| matches!(definition.outcome, Outcome::Failed { .. }))
-        .count();
+    let failed = failures(&groups) + failures(&properties);
     let report = Created { ok: failed == 0, groups, properties };
     output.result(&report, || match failed {
         0 if made(&report.properties).is_empty() => {
@@ -172,6 +189,11 @@ async fn complete(crm: &Crm, theirs: &PropertyDefinition, ours: &Property) -> Ou
 fn made(definitions: &[Definition]) -> Vec<&'static str> {
     let is_new = |definition: &&Definition| definition.outcome == Outcome::Created;
     definitions.iter().filter(is_new).map(|definition| definition.name).collect()
+}
+
+fn failures(definitions: &[Definition]) -> usize {
+    let is_failed = |definition: &&Definition| matches!(definition.outcome, Outcome::Failed { .. });
+    definitions.iter().filter(is_failed).count()
 }
 
 /// A property can't be made in a group that the portal does not show yet.
@@ -259,6 +281,7 @@ impl fmt::Display for Kind {
         f.write_str(match self {
             Self::Group => "Property group",
             Self::Property => "Property",
+            Self::Event => "Event",
         })
     }
 }
@@ -270,6 +293,9 @@ impl fmt::Display for Outcome {
             Self::Exists => f.write_str("exists"),
             Self::OptionsAdded { options } => {
                 write!(f, "exists; option {} created successfully", options.join(", "))
+            }
+            Self::PropertiesAdded { properties } => {
+                write!(f, "exists; property {} created successfully", properties.join(", "))
             }
             Self::Failed { reason } => f.write_str(reason),
         }

@@ -1,7 +1,7 @@
 //! `milepost track`: events from a file or a pipe, sent to a front door, and counted.
 //!
 //! A thread reads lines ([`lines`]); they are cut into batches ([`batches`]), sent with retries
-//! ([`send`]), judged by what comes back ([`fates`]) and counted ([`tally`]).
+//! ([`send`]), judged by what comes back ([`mod@fates`]) and counted ([`tally`]).
 //!
 //! **Invariant**: every line that is not blank has one fate, so the counts add up; and it has the
 //! same event id in every run, so no run counts anything twice.

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use shared::http::Route;
 use shared::identity::{self, CONTACT_ID_UNITS_MAX, Person, Policy};
-use shared::limits::SLUG_UNITS_MAX;
+use shared::limits::{SLUG_UNITS_MAX, units};
 
 /// What is asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -107,11 +107,6 @@ fn aggregate(query: &BTreeMap<String, String>, complaints: &mut Vec<String>) -> 
 
 fn at_most(name: &str, units_max: usize) -> String {
     format!("{name}: String must contain at most {units_max} character(s)")
-}
-
-/// The length that JavaScript counts.
-fn units(text: &str) -> usize {
-    text.encode_utf16().count()
 }
 
 #[cfg(test)]

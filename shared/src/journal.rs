@@ -15,7 +15,7 @@ pub use crate::settings::LogLevel;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Line {
     /// Error: a person is needed. Warn: nothing is lost, but look. Info: one wide line a request
-    /// and a contact written. Debug: every call.
+    /// and a contact written. Debug: what needed no write, too.
     pub level: LogLevel,
     /// What happened, without values: lines with the same message are about the same thing.
     pub message: String,
@@ -74,11 +74,17 @@ pub enum Figure {
     OldestEventAge,
     /// From accept to known effect, in seconds.
     TimeToCrm,
+    /// Events whose own time was missing or absurd, so that the receive time stands in.
+    TimesReplaced,
+    /// Completions that were claimed and that the progress does not bear out.
+    UnsupportedClaims,
+    /// Contacts whose state has more than 80 % of its property's length.
+    StatesNearLimit,
 }
 
 impl Figure {
     /// All of them.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 20] = [
         Self::EventsAccepted,
         Self::EventsRejected,
         Self::EventsFallback,
@@ -96,6 +102,9 @@ impl Figure {
         Self::Quarantined,
         Self::OldestEventAge,
         Self::TimeToCrm,
+        Self::TimesReplaced,
+        Self::UnsupportedClaims,
+        Self::StatesNearLimit,
     ];
 
     /// The metric's name.
@@ -118,6 +127,9 @@ impl Figure {
             Self::Quarantined => "Quarantined",
             Self::OldestEventAge => "OldestEventAge",
             Self::TimeToCrm => "TimeToCrm",
+            Self::TimesReplaced => "TimesReplaced",
+            Self::UnsupportedClaims => "UnsupportedClaims",
+            Self::StatesNearLimit => "StatesNearLimit",
         }
     }
 

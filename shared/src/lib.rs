@@ -13,6 +13,7 @@
 //! - [`catalog`]: courses and pathways; roll-ups
 //! - [`milestones`]: facts and catalog → property values
 //! - [`properties`]: the properties as one table
+//! - [`event_definitions`]: the custom events of the other backend, likewise
 //! - [`dead_letter`]: reasons, and the attributes that carry them
 //! - [`journal`]: log lines and figures as values
 //! - [`ids`]: names for what has none
@@ -26,6 +27,7 @@ pub mod catalog;
 pub mod dead_letter;
 pub mod envelope;
 pub mod event;
+pub mod event_definitions;
 pub mod facts;
 pub mod http;
 pub mod identity;

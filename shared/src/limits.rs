@@ -4,11 +4,11 @@
 pub const SLUG_UNITS_MAX: usize = 200;
 
 /// The length that JavaScript counts: the limits were made there.
-pub(crate) fn units(text: &str) -> usize {
+pub fn units(text: &str) -> usize {
     text.encode_utf16().count()
 }
 
 /// Whether a text can stand in a list joined by `;`.
-pub(crate) fn is_listable(text: &str) -> bool {
+pub fn is_listable(text: &str) -> bool {
     !text.contains(|c: char| c.is_control() || c == ';')
 }

@@ -91,6 +91,24 @@ pub struct Delivery {
     pub attributes: BTreeMap<String, String>,
 }
 
+impl Delivery {
+    /// The same receipt without the body: what an event source keeps, to delete what the worker
+    /// does not name as failed.
+    #[must_use]
+    pub fn receipt(&self) -> Self {
+        Self {
+            message_id: self.message_id.clone(),
+            receipt_handle: self.receipt_handle.clone(),
+            body: String::new(),
+            group: self.group.clone(),
+            deduplication_id: self.deduplication_id.clone(),
+            receive_count: self.receive_count,
+            sent_at: self.sent_at,
+            attributes: BTreeMap::new(),
+        }
+    }
+}
+
 /// How many messages a queue holds, as SQS approximates it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Depth {

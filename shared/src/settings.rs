@@ -109,7 +109,7 @@ pub enum LogLevel {
     Warn,
     /// One line a request and a contact.
     Info,
-    /// Every call.
+    /// What needed no write, too.
     Debug,
 }
 

@@ -1,6 +1,8 @@
 //! The laws of the pure core, over arbitrary histories: the join, the state's text, the three
 //! invariants that the deployment guide spot-checks every week, the envelope.
 
+#![allow(clippy::unwrap_used, reason = "a test that can't go on panics")]
+
 use std::collections::BTreeSet;
 
 use chrono::{DateTime, TimeDelta, Utc};

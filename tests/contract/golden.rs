@@ -6,11 +6,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Utc};
 use serde_json::Value;
 use shared::catalog::{Catalog, CatalogFile, CatalogKind};
-use shared::facts::{Facts, Happening};
+use shared::facts::Facts;
 use shared::milestones::{Values, milestones};
 use shared::ports::Entropy as _;
-use shared::submission::{self, Submitted};
+use shared::submission;
 use tests::entropy::SeededEntropy;
+use tests::fold;
 
 /// One history: a contact before, events, the contact after.
 pub(crate) struct History {
@@ -151,24 +152,12 @@ fn received_at() -> DateTime<Utc> {
     "2026-06-01T00:00:00Z".parse().unwrap()
 }
 
-/// The facts of a request body, if it is valid.
 fn facts(body: &Value) -> Option<Facts> {
-    let submission = submission::read(body.to_string().as_bytes()).ok()?;
-    let Submitted::Single(event) = submission.events else { return None };
-    let at = event.when(received_at()).at;
-    Some(Facts::of(&Happening {
-        name: event.name,
-        at,
-        pathway: event.pathway,
-        course: event.course,
-        module: event.module,
-        source: event.source,
-        viewed: event.viewed,
-    }))
+    fold::facts(body, received_at())
 }
 
 /// Folds batches into a contact, one after the other.
-fn fold(initial: Option<&Values>, batches: Vec<Facts>) -> Values {
+fn apply(initial: Option<&Values>, batches: Vec<Facts>) -> Values {
     let catalog = catalog();
     let mut contact = initial.cloned();
     for facts in batches {
@@ -182,7 +171,7 @@ fn fold(initial: Option<&Values>, batches: Vec<Facts>) -> Values {
 fn every_history_ends_as_recorded_event_by_event() {
     for history in histories() {
         let batches: Vec<Facts> = history.events.iter().filter_map(facts).collect();
-        let found = fold(history.initial.as_ref(), batches);
+        let found = apply(history.initial.as_ref(), batches);
         assert_same(&history.id, &found, &history.expected);
     }
 }
@@ -191,7 +180,7 @@ fn every_history_ends_as_recorded_event_by_event() {
 fn every_history_ends_as_recorded_in_one_batch() {
     for history in histories() {
         let batch = history.events.iter().filter_map(facts).reduce(Facts::join);
-        let found = fold(history.initial.as_ref(), batch.into_iter().collect());
+        let found = apply(history.initial.as_ref(), batch.into_iter().collect());
         assert_same(&history.id, &found, &history.expected);
     }
 }
@@ -218,7 +207,7 @@ fn no_order_no_duplicate_and_no_splitting_changes_how_a_history_ends() {
                     _ => batches.push(facts),
                 }
             }
-            let found = fold(history.initial.as_ref(), batches);
+            let found = apply(history.initial.as_ref(), batches);
             assert_same(&history.id, &found, &history.expected);
         }
     }
@@ -231,7 +220,7 @@ fn a_history_that_was_applied_changes_nothing_a_second_time() {
         let Some(all) = history.events.iter().filter_map(facts).reduce(Facts::join) else {
             continue;
         };
-        let contact = fold(history.initial.as_ref(), vec![all.clone()]);
+        let contact = apply(history.initial.as_ref(), vec![all.clone()]);
         let again = milestones(Some(&contact), &all, &catalog).unwrap();
         assert_eq!(again.changed, Values::new(), "{}", history.id);
     }

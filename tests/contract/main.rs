@@ -38,6 +38,8 @@ mod portal_laws;
 /// What the SQS adapter makes of answers other than success.
 mod sqs_faults;
 
+/// The other backend: events as HubSpot's own.
+mod events_backend;
 /// What becomes of events on the whole path.
 mod worker;
 

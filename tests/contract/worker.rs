@@ -355,6 +355,42 @@ async fn a_viewed_type_that_the_portal_does_not_know_costs_the_view_alone() {
 }
 
 #[tokio::test]
+async fn a_claim_that_the_progress_does_not_bear_out_changes_nothing_and_is_counted() {
+    let path = path();
+    path.track(&started("k@example.org", "hello-dough")).await;
+    path.come_to_rest().await;
+    let before = path.held("k@example.org").unwrap();
+    let claim = json!({
+        "eventName": "learning_course_completed",
+        "contactIdentifier": { "email": "k@example.org" },
+        "course_slug": "bread-basics",
+        "payload": { "ts": "2026-09-20T10:00:00Z" },
+    });
+    path.track(&claim).await;
+    path.come_to_rest().await;
+    assert_eq!(path.held("k@example.org").unwrap(), before);
+    assert_eq!(path.journal.sum(Figure::UnsupportedClaims), 1.0);
+    assert_eq!(path.dead_letters().await, []);
+}
+
+#[tokio::test]
+async fn a_state_that_would_not_fit_is_not_written_and_one_that_nearly_fills_is_counted() {
+    let path = path();
+    let state =
+        |bytes: usize| json!({ "p": { "modules": {}, "note": "x".repeat(bytes) } }).to_string();
+    add(&path, &[("email", "full@example.org"), ("hhl_progress_state", &state(65_480))]);
+    add(&path, &[("email", "near@example.org"), ("hhl_progress_state", &state(55_000))]);
+    path.track_all(&[started("full@example.org", "m"), started("near@example.org", "m")]).await;
+    path.come_to_rest().await;
+    let dead = path.dead_letters().await;
+    assert_eq!(dead.len(), 1);
+    assert_eq!(dead[0].attributes["reason"], "STATE_TOO_LARGE");
+    assert_eq!(path.held("full@example.org").unwrap()["hhl_progress_state"], state(65_480));
+    assert!(path.held("near@example.org").unwrap()["hhl_progress_state"].contains("bread-basics"));
+    assert_eq!(path.journal.sum(Figure::StatesNearLimit), 1.0);
+}
+
+#[tokio::test]
 async fn a_worker_that_is_switched_off_writes_nothing_and_loses_nothing() {
     let mut path = path();
     path.worker.settings.is_enabled = false;

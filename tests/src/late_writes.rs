@@ -4,14 +4,14 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use crate::fold;
 use crate::world::{World, WorldSettings};
 use local::portal::faults::{FaultKind, FaultRule};
 use serde_json::{Value, json};
 use shared::catalog::{Catalog, CatalogFile, CatalogKind};
-use shared::facts::{Facts, Happening};
+use shared::facts::Facts;
 use shared::milestones::{Values, milestones};
 use shared::ports::Clock as _;
-use shared::submission::{self, Submitted};
 
 /// `QUARANTINE_S`, as it is by default.
 pub const QUARANTINE: Duration = Duration::from_secs(30);
@@ -120,7 +120,8 @@ fn check(world: &World, people: &[String], accepted: &[Value]) -> Result<(), Str
     for email in people {
         let of_person =
             accepted.iter().filter(|event| event["contactIdentifier"]["email"] == **email);
-        let joined = of_person.map(facts).fold(Facts::default(), Facts::join);
+        let facts = of_person.filter_map(|event| fold::facts(event, world.clock.now()));
+        let joined = facts.fold(Facts::default(), Facts::join);
         let held = world.held(email);
         if joined.activity.is_none() {
             continue;
@@ -139,24 +140,4 @@ fn check(world: &World, people: &[String], accepted: &[Value]) -> Result<(), Str
         }
     }
     Ok(())
-}
-
-fn facts(body: &Value) -> Facts {
-    let Ok(submission) = submission::read(body.to_string().as_bytes()) else {
-        return Facts::default();
-    };
-    let Submitted::Single(event) = submission.events else { return Facts::default() };
-    let at = match event.ts {
-        shared::event::Ts::Read(at) => at,
-        _ => return Facts::default(),
-    };
-    Facts::of(&Happening {
-        name: event.name,
-        at,
-        pathway: event.pathway,
-        course: event.course,
-        module: event.module,
-        source: event.source,
-        viewed: event.viewed,
-    })
 }

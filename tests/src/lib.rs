@@ -6,6 +6,7 @@ pub mod cloud;
 pub mod drive;
 pub mod emulator;
 pub mod entropy;
+pub mod fold;
 pub mod journal;
 pub mod late_writes;
 pub mod ministack;

@@ -26,7 +26,6 @@ use worker::{PASS_WORST_CASE, Worker};
 use crate::clock::VirtualClock;
 use crate::entropy::SeededEntropy;
 use crate::journal::KeptJournal;
-use crate::world::without_body;
 
 /// The most virtual time that the path is given to come to rest.
 const REST_MAX: Duration = Duration::from_secs(48 * 3_600);
@@ -96,6 +95,7 @@ impl Path {
             catalog,
             settings: settings::Worker::from_lookup(&lookup).unwrap(),
             circuit: Default::default(),
+            event_names: Default::default(),
         };
         clock.advance(Duration::from_secs(60));
         Self { clock, portal, queues, ingest, worker, journal }
@@ -158,7 +158,7 @@ impl Path {
         if batch.is_empty() {
             return false;
         }
-        let handles: Vec<Delivery> = batch.iter().map(without_body).collect();
+        let handles: Vec<Delivery> = batch.iter().map(Delivery::receipt).collect();
         let failed = self.run(self.worker.handle(batch, PASS_WORST_CASE)).await;
         let done =
             handles.into_iter().filter(|handle| !failed.contains(&handle.message_id)).collect();

@@ -20,6 +20,9 @@ use crate::clock::VirtualClock;
 /// SQS: how long a deduplication id is remembered.
 const KNOWN_FOR: Duration = Duration::from_secs(300);
 
+/// SQS: the longest body.
+const BODY_BYTES_MAX: usize = 1_048_576;
+
 /// A queue. Clones are the same queue.
 #[derive(Clone)]
 pub struct SimQueue {
@@ -204,8 +207,14 @@ impl State {
 #[async_trait]
 impl Queue for SimQueue {
     async fn send(&self, messages: Vec<Outgoing>) -> Vec<Result<(), QueueFault>> {
-        let answers = vec![Ok(()); messages.len()];
-        messages.into_iter().for_each(|message| self.put(message));
+        let put = |message: Outgoing| {
+            if message.body.is_empty() || message.body.len() > BODY_BYTES_MAX {
+                return Err(QueueFault::Refused("the body is empty or over 1 MiB".into()));
+            }
+            self.put(message);
+            Ok(())
+        };
+        let answers = messages.into_iter().map(put).collect();
         self.changed.notify_waiters();
         answers
     }

@@ -148,6 +148,7 @@ impl World {
                 catalog: world.catalog.clone(),
                 settings: settings::Worker::from_lookup(&lookup).unwrap(),
                 circuit: Default::default(),
+                event_names: Default::default(),
             }
         };
         let workers = (0..world.workers).map(worker).collect();
@@ -220,7 +221,7 @@ impl World {
                 () = self.settled.notified() => continue,
                 batch = self.events.receive(request) => batch.unwrap_or_default(),
             };
-            let handles: Vec<Delivery> = batch.iter().map(without_body).collect();
+            let handles: Vec<Delivery> = batch.iter().map(Delivery::receipt).collect();
             let failed = worker.handle(batch, PASS_WORST_CASE * 2).await;
             let done =
                 handles.into_iter().filter(|handle| !failed.contains(&handle.message_id)).collect();
@@ -234,19 +235,5 @@ impl World {
     pub fn held(&self, email: &str) -> Option<BTreeMap<String, String>> {
         self.portal.settle(self.clock.now() + Duration::from_secs(60));
         Some(self.portal.contact_by_email(email)?.properties)
-    }
-}
-
-/// What settles a delivery, as the event source keeps it.
-pub(crate) fn without_body(delivery: &Delivery) -> Delivery {
-    Delivery {
-        message_id: delivery.message_id.clone(),
-        receipt_handle: delivery.receipt_handle.clone(),
-        body: String::new(),
-        group: delivery.group.clone(),
-        deduplication_id: delivery.deduplication_id.clone(),
-        receive_count: delivery.receive_count,
-        sent_at: delivery.sent_at,
-        attributes: BTreeMap::new(),
     }
 }

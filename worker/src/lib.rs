@@ -1,7 +1,7 @@
 //! The worker: messages → contacts, and a fate for every message.
 //!
 //! A pass goes once down this list, and nothing in it calls upwards:
-//! [`receive`] → [`batch`] (open, coalesce) → [`lookup`] → [`plan`] → [`write`] → [`settle`].
+//! [`receive`] → [`batch`] (open, coalesce) → [`lookup`] → [`plan`] → [`mod@write`] → [`mod@settle`].
 //! [`circuit`] keeps a HubSpot that is away from being hammered; [`report`] writes down what
 //! happened.
 //!
@@ -11,9 +11,11 @@ pub mod batch;
 pub mod circuit;
 pub mod held;
 pub mod lookup;
+pub mod occurrences;
 pub mod plan;
 pub mod receive;
 pub mod report;
+pub mod send;
 pub mod settle;
 pub mod settlement;
 pub mod write;
@@ -27,12 +29,14 @@ use hubspot::fault::{CallFault, LimitPolicy};
 use hubspot::pace::Pace;
 use shared::catalog::Catalog;
 use shared::ports::{Clock, Delivery, Entropy, Journal, Queue};
-use shared::settings;
+use shared::settings::{self, Backend};
 
 use crate::batch::coalesce;
 use crate::circuit::{Circuit, PROBE_EVERY, Trouble};
 use crate::held::{Held, Opened, Origin};
+use crate::receive::Room;
 use crate::report::Report;
+use crate::send::EventNames;
 use crate::settle::settle;
 use crate::settlement::{Cause, Settled, Settlement};
 use crate::write::WriteResult;
@@ -81,6 +85,8 @@ pub struct Worker {
     pub settings: settings::Worker,
     /// Whether HubSpot is away.
     pub circuit: Circuit,
+    /// What the portal calls our events, for the events backend.
+    pub event_names: EventNames,
 }
 
 impl Worker {
@@ -97,7 +103,8 @@ impl Worker {
             let remaining = stop_at.saturating_sub(self.clock.uptime());
             if remaining >= PASS_WORST_CASE && self.may_write() {
                 let visibility = remaining + self.settings.quarantine;
-                receive::top_up(&*self.events, &*self.entropy, &mut held, visibility).await;
+                receive::top_up(&*self.events, &*self.entropy, &mut held, self.room(), visibility)
+                    .await;
             }
             if held.is_empty() {
                 return failed;
@@ -117,6 +124,14 @@ impl Worker {
             && self.pace.paused_until().is_none()
     }
 
+    /// How much a pass takes in.
+    fn room(&self) -> Room {
+        match self.settings.backend {
+            Backend::Properties => Room::FOR_CONTACTS,
+            Backend::Events => Room::FOR_EVENTS,
+        }
+    }
+
     async fn pass(&self, held: Vec<Held>, stop_at: Duration) -> Vec<String> {
         let mut report = Report::begin(&*self.clock, &self.pace, &held);
         let settled = self.decide(held, stop_at, &mut report).await;
@@ -133,7 +148,7 @@ impl Worker {
         stop_at: Duration,
         report: &mut Report,
     ) -> Vec<Settled> {
-        let (mut opened, mut settled) = batch::open(held);
+        let (opened, mut settled) = batch::open(held);
         if !self.settings.is_enabled {
             settled.extend(put_off(opened, |_| (DISABLED_PARK, Cause::Parked)));
             return settled;
@@ -145,10 +160,25 @@ impl Worker {
         // The queue must still be told when the last call is over.
         let calls_until = stop_at.saturating_sub(QUEUE_WORST_CASE);
         let time_left = || calls_until.saturating_sub(self.clock.uptime());
+        settled.extend(match self.settings.backend {
+            Backend::Properties => self.write_contacts(opened, time_left, report).await,
+            Backend::Events => self.send_events(opened, time_left, report).await,
+        });
+        settled
+    }
+
+    /// Looks everybody up, and writes what changes of them.
+    async fn write_contacts(
+        &self,
+        mut opened: Vec<Opened>,
+        time_left: impl Fn() -> Duration,
+        report: &mut Report,
+    ) -> Vec<Settled> {
+        let mut settled = Vec::new();
         for round in 1..=ROUNDS_MAX {
             let work = coalesce(std::mem::take(&mut opened));
             let people: Vec<_> = work.iter().map(|coalesced| coalesced.person.clone()).collect();
-            let lookups = match lookup::look_up(&self.client, &people, time_left).await {
+            let lookups = match lookup::look_up(&self.client, &people, &time_left).await {
                 Ok(lookups) => lookups,
                 Err(fault) => {
                     self.note(&fault, report);
@@ -162,7 +192,7 @@ impl Worker {
             let plan = plan::plan(work, lookups, &self.catalog);
             report.planned(&plan);
             settled.extend(plan.settled);
-            let written = write::write(&self.client, &*self.entropy, plan.writes, time_left).await;
+            let written = write::write(&self.client, &*self.entropy, plan.writes, &time_left).await;
             let may_look_again = round < ROUNDS_MAX && time_left() >= ROUND_WORST_CASE;
             for (write, result) in written {
                 report.written(&write, &result);
@@ -232,10 +262,12 @@ impl Worker {
             CallFault::Moment { .. } => Some(Trouble::Outage),
             CallFault::Throttled { .. } | CallFault::Unknown(_) | CallFault::Request(_) => None,
         };
-        if let Some(trouble) = trouble {
+        // A call that failed for a hundred contacts failed once.
+        if report.fault(fault)
+            && let Some(trouble) = trouble
+        {
             self.circuit.failed(self.clock.uptime(), trouble);
         }
-        report.fault(fault);
     }
 }
 

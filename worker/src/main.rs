@@ -15,7 +15,7 @@ use hubspot::pace::{Pace, PaceSettings};
 use hubspot::transport::Dial;
 use shared::journal::{Line, LogLevel};
 use shared::ports::{Clock, Entropy, Journal};
-use shared::settings::{self, Backend, Process, QueueUrls, catalog_path};
+use shared::settings::{self, Process, QueueUrls, catalog_path};
 use sqs::client::ClientSettings;
 use sqs::event;
 use sqs::queue::SqsQueue;
@@ -35,11 +35,6 @@ async fn run() -> Result<(), Error> {
     let urls = QueueUrls::from_lookup(&lookup)?;
     let hubspot = settings::HubSpot::from_lookup(&lookup)?;
     let worker = settings::Worker::from_lookup(&lookup)?;
-    if worker.backend == Backend::Events {
-        return Err(
-            "PROGRESS_BACKEND=events is not available yet; hint: set it to properties".into()
-        );
-    }
     let sqs = ClientSettings::from_lookup(&lookup)?;
     let folder = catalog_path(&lookup, "/opt/catalog");
     let (catalog, warnings) = catalog_folder::load(Path::new(&folder))?;
@@ -69,6 +64,7 @@ async fn run() -> Result<(), Error> {
         catalog,
         settings: worker,
         circuit: Default::default(),
+        event_names: Default::default(),
     };
     lambda::serve_queue(&*clock, async |event, Invocation { deadline, .. }| {
         let time_left = deadline.saturating_sub(worker.clock.uptime());

@@ -45,6 +45,17 @@ pub struct Write {
     pub view_left_out: bool,
 }
 
+/// One contact that holds everything already.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unchanged {
+    /// Its message group.
+    pub group: Option<String>,
+    /// How many events changed nothing.
+    pub events: usize,
+    /// Claims that the facts do not bear out.
+    pub unsupported_claims: usize,
+}
+
 /// Which contact a write is for.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Target {
@@ -60,7 +71,7 @@ pub struct Plan {
     /// Contacts to create or to update, each with at least one property.
     pub writes: Vec<Write>,
     /// Contacts that hold everything already: confirmed by the read.
-    pub unchanged: usize,
+    pub unchanged: Vec<Unchanged>,
     /// Messages whose fate is decided.
     pub settled: Vec<Settled>,
 }
@@ -135,7 +146,11 @@ impl Plan {
             properties.insert(LIFECYCLE_STAGE.into(), LIFECYCLE_STAGE_NEW.into());
         }
         if properties.is_empty() {
-            self.unchanged += 1;
+            self.unchanged.push(Unchanged {
+                group: opened.first().map(|first| first.held.delivery.group.clone()),
+                events: opened.len(),
+                unsupported_claims: found.unsupported_claims.len(),
+            });
             self.settle(opened, |_| Settlement::Applied);
         } else {
             self.writes.push(Write {
@@ -185,7 +200,8 @@ pub fn refused(refusal: &Refusal) -> Verdict {
     Verdict { reason, detail, correlation_id: refusal.correlation_id.clone() }
 }
 
-fn dead(opened: &Opened, reason: Reason, detail: &str) -> Settlement {
+/// A message that can never succeed, for this reason.
+pub(crate) fn dead(opened: &Opened, reason: Reason, detail: &str) -> Settlement {
     Settlement::DeadLettered(Verdict {
         reason,
         detail: detail.to_owned(),

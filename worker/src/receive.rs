@@ -1,5 +1,5 @@
-//! Topping up: from the invocation's ten messages to the hundred contacts that HubSpot takes in
-//! one call.
+//! Topping up: from the invocation's ten messages to the hundred contacts, or five hundred events,
+//! that HubSpot takes in one call.
 //!
 //! An event source hands over at most ten messages and may hand over ten of one contact. While
 //! there is room, several receives go at once; each takes whole groups as far as the queue gives
@@ -9,18 +9,32 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use hubspot::events::OCCURRENCES_MAX;
 use shared::ports::{Delivery, Entropy, Queue, ReceiveRequest};
 
 use crate::held::{Held, Origin};
 
-/// What one batch read and one batch write take.
-const CONTACTS_MAX: usize = 100;
+/// How much a pass may hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Room {
+    /// Contacts, as message groups.
+    pub contacts: usize,
+    /// Messages.
+    pub messages: usize,
+}
+
+impl Room {
+    /// For contacts to be written: what one batch read and one batch write take, and ten events of
+    /// each. More of one contact wait for the next pass.
+    pub const FOR_CONTACTS: Self = Self { contacts: 100, messages: 1_000 };
+    /// For events to be sent: what one batch takes, whosoever they are.
+    pub const FOR_EVENTS: Self = Self { contacts: OCCURRENCES_MAX, messages: OCCURRENCES_MAX };
+}
+
 /// SQS gives at most this many at once.
 const RECEIVE_MAX: usize = 10;
 /// Receives at once.
 const PARALLEL_MAX: usize = 10;
-/// The most messages of a pass: ten events a contact. More of one contact wait for the next pass.
-const MESSAGES_MAX: usize = 1_000;
 /// The most bytes of a pass, so that memory has a bound: bodies have at most 10 KB each.
 const BYTES_MAX: usize = 8 * 1024 * 1024;
 
@@ -30,11 +44,12 @@ pub async fn top_up(
     queue: &dyn Queue,
     entropy: &dyn Entropy,
     held: &mut Vec<Held>,
+    room: Room,
     visibility: Duration,
 ) {
     // Each round adds at least one message, so the bounds on messages end it.
     loop {
-        let wanted = wanted(held);
+        let wanted = wanted(held, room);
         if wanted == 0 {
             break;
         }
@@ -53,7 +68,7 @@ pub async fn top_up(
             break;
         }
     }
-    let surplus = take_surplus(held);
+    let surplus = take_surplus(held, room);
     if !surplus.is_empty() {
         // What can't be handed back comes again when its visibility ends.
         let _kept = queue.change_visibility(surplus).await;
@@ -62,24 +77,24 @@ pub async fn top_up(
 
 /// How many messages to ask for next: as many as bring the contacts that there is room for, if the
 /// next ones have as many messages each as those in hand.
-fn wanted(held: &[Held]) -> usize {
+fn wanted(held: &[Held], room: Room) -> usize {
     let contacts = groups(held).len();
     let bytes: usize = held.iter().map(|held| held.delivery.body.len()).sum();
-    if contacts >= CONTACTS_MAX || bytes >= BYTES_MAX {
+    if contacts >= room.contacts || bytes >= BYTES_MAX {
         return 0;
     }
     let each = held.len().div_ceil(contacts.max(1)).max(1);
-    ((CONTACTS_MAX - contacts) * each)
-        .min(MESSAGES_MAX.saturating_sub(held.len()))
+    ((room.contacts - contacts) * each)
+        .min(room.messages.saturating_sub(held.len()))
         .min(PARALLEL_MAX * RECEIVE_MAX)
 }
 
 /// Takes out the contacts that are too many, whole, to be handed back at once.
-fn take_surplus(held: &mut Vec<Held>) -> Vec<(Delivery, Duration)> {
+fn take_surplus(held: &mut Vec<Held>, room: Room) -> Vec<(Delivery, Duration)> {
     let mut kept = BTreeSet::new();
     let (within, beyond) = std::mem::take(held).into_iter().partition(|held: &Held| {
         let group = &held.delivery.group;
-        kept.contains(group) || (kept.len() < CONTACTS_MAX && kept.insert(group.clone()))
+        kept.contains(group) || (kept.len() < room.contacts && kept.insert(group.clone()))
     });
     *held = within;
     let beyond: Vec<Held> = beyond;

@@ -15,6 +15,7 @@ use shared::ports::{Clock, Journal};
 use shared::properties::TEXT_CHARS_MAX;
 
 use crate::held::Held;
+use crate::occurrences::Occurrence;
 use crate::plan::{Plan, Target, Write};
 use crate::settle::Outcome;
 use crate::settlement::{Cause, Settled, Settlement};
@@ -22,6 +23,7 @@ use crate::write::WriteResult;
 
 /// The share of the property from which a state's length is worth a warning: 80 %.
 const STATE_CHARS_WARN: usize = TEXT_CHARS_MAX / 5 * 4;
+const UNSUPPORTED_CLAIM: &str = "A completion was claimed that the progress does not bear out";
 
 /// The notes of one pass.
 #[derive(Debug, Default)]
@@ -54,7 +56,16 @@ impl Report {
 
     /// The plan is made.
     pub fn planned(&mut self, plan: &Plan) {
-        self.figures.push((Figure::ContactsUnchanged, plan.unchanged as f64));
+        self.figures.push((Figure::ContactsUnchanged, plan.unchanged.len() as f64));
+        for unchanged in &plan.unchanged {
+            let line = |level, message: &str| {
+                Line::new(level, message)
+                    .with("contact", unchanged.group.clone())
+                    .with("events", unchanged.events)
+            };
+            self.lines.push(line(LogLevel::Debug, "Contact holds everything already"));
+            self.claims(unchanged.unsupported_claims, line(LogLevel::Info, UNSUPPORTED_CLAIM));
+        }
         for write in plan.writes.iter().filter(|w| matches!(w.target, Target::New(_))) {
             self.lines.push(line_of(
                 LogLevel::Info,
@@ -91,8 +102,10 @@ impl Report {
                         .with("properties", properties.join(","))
                         .with("state_chars", write.state_chars),
                 );
-                self.claims(write);
+                let claims = line_of(LogLevel::Info, UNSUPPORTED_CLAIM, write);
+                self.claims(write.unsupported_claims.len(), claims);
                 if write.state_chars > STATE_CHARS_WARN {
+                    self.figures.push((Figure::StatesNearLimit, 1.0));
                     let message = "The progress state is nearly too large for its property";
                     let line = line_of(LogLevel::Warn, message, write);
                     self.lines.push(line.with("state_chars", write.state_chars));
@@ -110,24 +123,40 @@ impl Report {
         }
     }
 
-    fn claims(&mut self, write: &Write) {
-        if !write.unsupported_claims.is_empty() {
-            let message = "A completion was claimed that the progress does not bear out";
-            let line = line_of(LogLevel::Info, message, write);
-            self.lines.push(line.with("claims", write.unsupported_claims.len()));
+    fn claims(&mut self, claims: usize, line: Line) {
+        if claims > 0 {
+            self.figures.push((Figure::UnsupportedClaims, claims as f64));
+            self.lines.push(line.with("claims", claims));
         }
     }
 
-    /// A call failed. The same fault is said once a pass.
-    pub fn fault(&mut self, fault: &CallFault) {
+    /// An event was accepted by HubSpot.
+    pub fn sent(&mut self, occurrence: &Occurrence) {
+        let Some(first) = occurrence.opened.first() else { return };
+        let name = first.envelope.happening.name.as_str();
+        let properties = Vec::from_iter(occurrence.event.properties.keys().copied());
+        let left_out = occurrence.left_out.join(",");
+        self.lines.push(
+            Line::new(LogLevel::Info, format!("Track event (persisted via events) {name}"))
+                .with("contact", first.held.delivery.group.clone())
+                .with("correlation_id", first.envelope.correlation_id.clone())
+                .with("properties", properties.join(","))
+                .with("left_out", Some(left_out).filter(|names| !names.is_empty())),
+        );
+    }
+
+    /// A call failed. The same fault is said once a pass; says whether this was the first time.
+    pub fn fault(&mut self, fault: &CallFault) -> bool {
         let text = fault.to_string();
-        if self.faults.insert(text.clone()) {
+        let is_new = self.faults.insert(text.clone());
+        if is_new {
             let level = match fault {
                 CallFault::Portal(_) => LogLevel::Error,
                 _ => LogLevel::Warn,
             };
             self.lines.push(Line::new(level, "HubSpot call failed").with("fault", text));
         }
+        is_new
     }
 
     /// Every message has its fate.

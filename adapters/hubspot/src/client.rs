@@ -184,7 +184,7 @@ fn with_addresses<'a>(properties: &[&'a str]) -> Vec<&'a str> {
 }
 
 /// For a path segment: all but the unreserved characters of RFC 3986 as `%XX`.
-fn percent_encoded(text: &str) -> String {
+pub(crate) fn percent_encoded(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {

@@ -55,6 +55,9 @@ pub enum PortalFault {
     /// A property of ours is not defined in this portal.
     #[error("the portal has no property {0}; hint: run `milepost properties create`")]
     UnknownProperty(String),
+    /// The definition of an event of ours is missing, or takes not what we send.
+    #[error("the portal's events are not as they must be: {0}")]
+    UnfitEvent(String),
     /// 404 on a path that always exists: a wrong base URL or API version.
     #[error("HubSpot does not know the path {0}")]
     UnknownPath(String),

@@ -3,7 +3,8 @@
 //! A call's road: [`client`] (what is asked) → [`version`] (the path) → `wire` (their JSON) →
 //! `call` (token, permit, retries) → [`transport`] (the only file that dials) → `verdict` (what an
 //! answer means: a [`fault`]) → [`contact`] (what is handed over). [`pace`] keeps every call
-//! under the portal's limits; [`schema`] and [`account`] serve set-up and inspection.
+//! under the portal's limits; [`schema`] and [`account`] serve set-up and inspection;
+//! [`events`] is the road of custom events.
 //!
 //! **Invariant**: nothing here searches, nothing here logs, and no fault's text holds an e-mail
 //! address, a token or a body.
@@ -12,6 +13,7 @@ pub mod account;
 mod call;
 pub mod client;
 pub mod contact;
+pub mod events;
 pub mod fault;
 pub mod pace;
 mod rate;

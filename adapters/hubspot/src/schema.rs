@@ -277,7 +277,11 @@ impl Client {
         Ok(Made::Created)
     }
 
-    async fn make<T: Serialize>(&self, path: String, create: &T) -> Result<Made, CallFault> {
+    pub(crate) async fn make<T: Serialize>(
+        &self,
+        path: String,
+        create: &T,
+    ) -> Result<Made, CallFault> {
         let call = Call::write(Method::POST, path).with_body(wire::body(create)?);
         let answer = self.call(call.expecting(&[409])).await?;
         Ok(if answer.status == 409 { Made::Exists } else { Made::Created })
@@ -285,7 +289,7 @@ impl Client {
 }
 
 /// HubSpot's own properties come with a null here and there; one of them must not hide ours.
-fn null_is_default<'de, D, T>(from: D) -> Result<T, D::Error>
+pub(crate) fn null_is_default<'de, D, T>(from: D) -> Result<T, D::Error>
 where
     D: Deserializer<'de>,
     T: Deserialize<'de> + Default,

@@ -71,6 +71,15 @@ impl ApiVersion {
         format!("{}/groups", self.properties())
     }
 
+    /// Where custom events are: `/send/batch` and `/event-definitions` below it. `2026-03` has no
+    /// `custom` in it, and `2026-09` has it again.
+    pub fn events(self) -> String {
+        match self {
+            Self::V2026_09 => format!("/events/custom/{self}"),
+            Self::V2026_03 | Self::V3 => format!("/events/{self}"),
+        }
+    }
+
     /// Where the portal's time zone and usage are. Here the version stands in one place.
     pub fn account_info(self) -> String {
         format!("/account-info/{self}")
@@ -84,34 +93,47 @@ mod tests {
     #[test]
     fn each_version_has_its_own_order_of_path_segments() {
         #[track_caller]
-        fn check(version: &str, contacts: &str, properties: &str, groups: &str, account: &str) {
+        fn check(version: &str, paths: [&str; 5]) {
             let parsed: ApiVersion = version.parse().unwrap();
             assert_eq!(parsed.to_string(), version);
-            assert_eq!(parsed.contacts(), contacts);
-            assert_eq!(parsed.properties(), properties);
-            assert_eq!(parsed.groups(), groups);
-            assert_eq!(parsed.account_info(), account);
+            let of_version = [
+                parsed.contacts(),
+                parsed.properties(),
+                parsed.groups(),
+                parsed.events(),
+                parsed.account_info(),
+            ];
+            assert_eq!(of_version, paths);
         }
         check(
             "2026-09",
-            "/crm/objects/2026-09/contacts",
-            "/crm/properties/2026-09/contacts",
-            "/crm/properties/2026-09/contacts/groups",
-            "/account-info/2026-09",
+            [
+                "/crm/objects/2026-09/contacts",
+                "/crm/properties/2026-09/contacts",
+                "/crm/properties/2026-09/contacts/groups",
+                "/events/custom/2026-09",
+                "/account-info/2026-09",
+            ],
         );
         check(
             "2026-03",
-            "/crm/objects/2026-03/contacts",
-            "/crm/properties/2026-03/contacts",
-            "/crm/properties/2026-03/contacts/groups",
-            "/account-info/2026-03",
+            [
+                "/crm/objects/2026-03/contacts",
+                "/crm/properties/2026-03/contacts",
+                "/crm/properties/2026-03/contacts/groups",
+                "/events/2026-03",
+                "/account-info/2026-03",
+            ],
         );
         check(
             "v3",
-            "/crm/v3/objects/contacts",
-            "/crm/v3/properties/contacts",
-            "/crm/v3/properties/contacts/groups",
-            "/account-info/v3",
+            [
+                "/crm/v3/objects/contacts",
+                "/crm/v3/properties/contacts",
+                "/crm/v3/properties/contacts/groups",
+                "/events/v3",
+                "/account-info/v3",
+            ],
         );
     }
 

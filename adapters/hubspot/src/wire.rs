@@ -19,7 +19,7 @@ use crate::contact::{
 use crate::fault::{CallFault, Refusal};
 use crate::transport::Answer;
 
-const OBJECT_NOT_FOUND: &str = "OBJECT_NOT_FOUND";
+pub(crate) const OBJECT_NOT_FOUND: &str = "OBJECT_NOT_FOUND";
 
 /// `batch/read`.
 #[derive(Serialize)]

@@ -219,6 +219,7 @@ async fn reset(State(door): State<Door>, Json(reset): Json<Reset>) -> Response {
     match door.portal.reset(reset.seed) {
         Ok(()) => {
             door.portal.define_milepost_properties();
+            door.portal.define_milepost_events();
             StatusCode::NO_CONTENT.into_response()
         }
         Err(fault) => {

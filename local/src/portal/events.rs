@@ -1,17 +1,41 @@
 //! Custom behavioral events, in basic form: definitions, and sending.
 //!
-//! Sending answers 204 and tells nothing more; the first of two with one `uuid` counts.
+//! Sending answers 204 and tells nothing more; the first of two with one `uuid` counts. A batch that
+//! holds one bad event is refused whole, and the answer does not say which one it was.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use chrono::{DateTime, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
+use shared::event::EventName;
+use shared::event_definitions::{EVENT_PROPERTIES, PROPERTY_KIND, VALUE_UNITS_MAX, label};
 
-use super::errors::{self, Answer};
+use super::errors::{self, Answer, Invalid};
+use super::values;
 use super::world::{Call, Row, World};
 
 /// The most events of one batch.
 const SEND_MAX: usize = 500;
+/// The accepted events that can be looked at, the last ones.
+const EVENTS_KEPT: usize = 10_000;
+
+/// An accepted event, as tests see it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct EventView {
+    /// The fully qualified name.
+    pub event: String,
+    /// What tells it from others of its name.
+    pub uuid: Option<String>,
+    /// Whose it is, by e-mail.
+    pub email: Option<String>,
+    /// Whose it is, by record id.
+    pub object_id: Option<String>,
+    /// When it happened.
+    pub occurred_at: Option<String>,
+    /// What it carries.
+    pub properties: BTreeMap<String, String>,
+}
 
 /// What the portal knows of events.
 #[derive(Debug, Default)]
@@ -22,6 +46,8 @@ pub(super) struct Events {
     pub(super) seen: BTreeSet<String>,
     /// Events accepted and counted once.
     pub(super) counted: u64,
+    /// The last of them.
+    pub(super) kept: VecDeque<EventView>,
 }
 
 /// A kind of event. Its JSON is its row on disk.
@@ -29,10 +55,20 @@ pub(super) struct Events {
 pub(super) struct EventDefinition {
     pub(super) name: String,
     pub(super) body: Value,
+    /// From when on its events are taken.
+    #[serde(default)]
+    pub(super) taken_from: Option<DateTime<Utc>>,
+}
+
+impl EventDefinition {
+    fn has(&self, property: &str) -> bool {
+        let properties = self.body["properties"].as_array();
+        properties.is_some_and(|list| list.iter().any(|one| one["name"] == property))
+    }
 }
 
 pub(super) fn send(world: &mut World, call: &Call<'_>) -> Result<Answer, Answer> {
-    accept(world, &[Value::Object(call.object()?.clone())])
+    accept(world, call.now, &[Value::Object(call.object()?.clone())])
 }
 
 pub(super) fn send_batch(world: &mut World, call: &Call<'_>) -> Result<Answer, Answer> {
@@ -41,12 +77,21 @@ pub(super) fn send_batch(world: &mut World, call: &Call<'_>) -> Result<Answer, A
     if inputs.len() > SEND_MAX {
         return Err(errors::too_many_inputs(SEND_MAX, false));
     }
-    accept(world, inputs)
+    accept(world, call.now, inputs)
 }
 
-pub(super) fn list(world: &mut World) -> Result<Answer, Answer> {
-    let results: Vec<&Value> = world.events.definitions.values().map(|d| &d.body).collect();
-    Ok(Answer::json(200, json!({"total": results.len(), "results": results})))
+pub(super) fn list(world: &mut World, call: &Call<'_>) -> Result<Answer, Answer> {
+    let limit = call.query.get("limit").and_then(|limit| limit.parse().ok()).unwrap_or(usize::MAX);
+    let after = call.query.get("after").unwrap_or_default();
+    let definitions = &world.events.definitions;
+    let mut rest = definitions.values().filter(|definition| definition.name.as_str() > after);
+    let page: Vec<&EventDefinition> = rest.by_ref().take(limit).collect();
+    let results: Vec<&Value> = page.iter().map(|definition| &definition.body).collect();
+    let mut body = json!({"total": definitions.len(), "results": results});
+    if let (Some(last), true) = (page.last(), rest.next().is_some()) {
+        body["paging"] = json!({"next": {"after": last.name}});
+    }
+    Ok(Answer::json(200, body))
 }
 
 pub(super) fn get(world: &mut World, name: &str) -> Result<Answer, Answer> {
@@ -63,25 +108,71 @@ pub(super) fn define(world: &mut World, call: &Call<'_>) -> Result<Answer, Answe
     if !starts_well || !name.chars().all(is_plain) {
         return Err(errors::refused("An event name must match [a-z][a-z0-9_]*"));
     }
-    let full = qualified(world, name);
-    if world.events.definitions.contains_key(&full) {
+    if world.events.definitions.contains_key(&qualified(world, name)) {
         return Err(Answer::json(
             409,
             json!({"status": "error", "category": "OBJECT_ALREADY_EXISTS",
                    "message": format!("An event definition named '{name}' already exists.")}),
         ));
     }
+    let label = body.get("label").cloned().unwrap_or(name.into());
+    let properties = body.get("propertyDefinitions").cloned().unwrap_or(json!([]));
+    let lag = TimeDelta::milliseconds(world.settings.event_lag_ms as i64);
+    Ok(Answer::json(201, put(world, name, &label, &properties, Some(call.now + lag))))
+}
+
+pub(super) fn define_property(
+    world: &mut World,
+    call: &Call<'_>,
+    name: &str,
+) -> Result<Answer, Answer> {
+    let property = Value::Object(call.object()?.clone());
+    let full = qualified(world, name);
+    let definition = world.events.definitions.get_mut(&full).ok_or_else(|| unknown(name))?;
+    if definition.has(property["name"].as_str().unwrap_or_default()) {
+        return Err(Answer::json(
+            409,
+            json!({"status": "error", "category": "OBJECT_ALREADY_EXISTS",
+                   "message": "A property of that name already exists."}),
+        ));
+    }
+    if let Some(properties) = definition.body["properties"].as_array_mut() {
+        properties.push(property.clone());
+    }
+    world.touched.insert(Row::EventDefinition(full));
+    Ok(Answer::json(201, property))
+}
+
+/// Adds what is missing of Milepost's events.
+pub(super) fn define_milepost_events(world: &mut World) {
+    let property = |p: shared::event_definitions::EventProperty| json!({"name": p.name, "label": p.label, "type": PROPERTY_KIND});
+    let properties = json!(EVENT_PROPERTIES.map(property));
+    for event in EventName::ALL {
+        if !world.events.definitions.contains_key(&qualified(world, event.as_str())) {
+            put(world, event.as_str(), &label(event).into(), &properties, None);
+        }
+    }
+}
+
+/// Puts a definition in, and gives it as the portal shows it.
+fn put(
+    world: &mut World,
+    name: &str,
+    label: &Value,
+    properties: &Value,
+    taken_from: Option<DateTime<Utc>>,
+) -> Value {
+    let full = qualified(world, name);
     let shown = json!({
         "id": full, "name": name, "fullyQualifiedName": full, "archived": false,
-        "labels": {"singular": body.get("label").cloned().unwrap_or(name.into())},
+        "labels": {"singular": label},
         "primaryObject": "CONTACT", "trackingType": "MANUAL",
-        "properties": body.get("propertyDefinitions").cloned().unwrap_or(json!([])),
-        "associations": [],
+        "properties": properties, "associations": [],
     });
-    let definition = EventDefinition { name: full.clone(), body: shown.clone() };
+    let definition = EventDefinition { name: full.clone(), body: shown.clone(), taken_from };
     world.touched.insert(Row::EventDefinition(full.clone()));
     world.events.definitions.insert(full, definition);
-    Ok(Answer::json(201, shown))
+    shown
 }
 
 pub(super) fn undefine(world: &mut World, name: &str) -> Result<Answer, Answer> {
@@ -91,26 +182,72 @@ pub(super) fn undefine(world: &mut World, name: &str) -> Result<Answer, Answer> 
     Ok(Answer::empty(204))
 }
 
-fn accept(world: &mut World, events: &[Value]) -> Result<Answer, Answer> {
-    let mut accepted: Vec<Option<String>> = Vec::new();
+fn accept(world: &mut World, now: DateTime<Utc>, events: &[Value]) -> Result<Answer, Answer> {
+    let mut accepted: Vec<EventView> = Vec::new();
     for event in events {
         let event = event.as_object().cloned().unwrap_or_default();
         let name = event.get("eventName").and_then(Value::as_str).unwrap_or_default();
-        if !world.events.definitions.contains_key(name) {
-            return Err(unknown(name));
-        }
+        let definition = world.events.definitions.get(name);
+        let is_taken = |d: &&EventDefinition| d.taken_from.is_none_or(|from| from <= now);
+        let definition = definition.filter(is_taken).ok_or_else(|| unknown(name))?;
         if !names_somebody(&event) {
             return Err(errors::refused("One of objectId, email and utk is required"));
         }
-        let uuid = event.get("uuid").and_then(Value::as_str);
-        accepted.push(uuid.map(|uuid| format!("{name} {uuid}")));
+        let view = view(name, &event);
+        let email = view.email.as_deref().filter(|email| !email.is_empty());
+        if let Some(email) = email.filter(|email| values::email(email, &world.settings).is_none()) {
+            let invalid = Invalid {
+                name: "email".into(),
+                value: email.into(),
+                code: "INVALID_EMAIL",
+                message: format!("Email address {email} is invalid"),
+            };
+            return Err(errors::invalid_values(&[invalid], &world.settings));
+        }
+        if let Some(name) = view.properties.keys().find(|name| !definition.has(name)) {
+            return Err(errors::refused(format!("The property {name} is not defined")));
+        }
+        let is_too_long = |value: &String| value.encode_utf16().count() > VALUE_UNITS_MAX;
+        if let Some((name, _)) = view.properties.iter().find(|(_, value)| is_too_long(value)) {
+            return Err(errors::refused(format!(
+                "The value of the property {name} is longer than {VALUE_UNITS_MAX} characters"
+            )));
+        }
+        accepted.push(view);
     }
-    for id in accepted {
-        let is_new = id.as_ref().is_none_or(|id| world.events.seen.insert(id.clone()));
-        world.events.counted += u64::from(is_new);
+    for view in accepted {
+        let id = view.uuid.as_ref().map(|uuid| format!("{} {uuid}", view.event));
+        if id.as_ref().is_none_or(|id| world.events.seen.insert(id.clone())) {
+            world.events.counted += 1;
+            world.events.kept.push_back(view);
+            if world.events.kept.len() > EVENTS_KEPT {
+                world.events.kept.pop_front();
+            }
+        }
         world.touched.extend(id.map(Row::EventId));
     }
     Ok(Answer::empty(204))
+}
+
+fn view(name: &str, event: &Map<String, Value>) -> EventView {
+    let text = |key: &str| event.get(key).and_then(Value::as_str).map(str::to_owned);
+    let properties = event.get("properties").and_then(Value::as_object).cloned();
+    let shown = |value: Value| match value {
+        Value::String(text) => text,
+        other => other.to_string(),
+    };
+    EventView {
+        event: name.to_owned(),
+        uuid: text("uuid"),
+        email: text("email"),
+        object_id: text("objectId"),
+        occurred_at: text("occurredAt"),
+        properties: properties
+            .unwrap_or_default()
+            .into_iter()
+            .map(|(name, value)| (name, shown(value)))
+            .collect(),
+    }
 }
 
 fn names_somebody(event: &Map<String, Value>) -> bool {

@@ -73,6 +73,7 @@ pub(super) enum Endpoint {
     EventDefine,
     EventDefinition(String),
     EventUndefine(String),
+    EventPropertyDefine(String),
 }
 
 /// A matched request.
@@ -111,9 +112,11 @@ impl Endpoint {
             }
             Usage | AccountDetails => &[OAUTH],
             EventSend | EventSendBatch => &[EVENTS_SEND],
-            EventDefinitions | EventDefine | EventDefinition(_) | EventUndefine(_) => {
-                &[EVENTS_DEFINE]
-            }
+            EventDefinitions
+            | EventDefine
+            | EventDefinition(_)
+            | EventUndefine(_)
+            | EventPropertyDefine(_) => &[EVENTS_DEFINE],
         }
     }
 
@@ -248,6 +251,9 @@ fn events(method: &Method, rest: &[&str]) -> Result<Endpoint, Answer> {
             None,
             Some(Endpoint::EventUndefine((*name).into())),
         ),
+        ["event-definitions", name, "property"] => {
+            by_method(method, None, Some(Endpoint::EventPropertyDefine((*name).into())), None, None)
+        }
         _ => Err(errors::resource_not_found()),
     }
 }

@@ -41,6 +41,9 @@ pub struct Settings {
     pub search_lag_ms: u64,
     /// How long a new property or group stays invisible, in milliseconds, from and to.
     pub definition_lag_ms: (u64, u64),
+    /// How long events of a new definition are not taken yet, in milliseconds.
+    #[serde(default)]
+    pub event_lag_ms: u64,
     /// How long an ordinary answer takes, in milliseconds, from and to.
     pub latency_ms: (u64, u64),
     /// How old the figures of the usage endpoint may be, in milliseconds.
@@ -112,6 +115,7 @@ impl Default for Settings {
             gdpr_blocks_create: false,
             search_lag_ms: 5_000,
             definition_lag_ms: (250, 700),
+            event_lag_ms: 0,
             latency_ms: (0, 0),
             usage_lag_ms: 300_000,
             clock_skew_ms: 0,
@@ -147,6 +151,7 @@ impl Settings {
         let lags = [
             ("search_lag_ms", self.search_lag_ms),
             ("definition_lag_ms", self.definition_lag_ms.0.max(self.definition_lag_ms.1)),
+            ("event_lag_ms", self.event_lag_ms),
             ("latency_ms", self.latency_ms.0.max(self.latency_ms.1)),
             ("usage_lag_ms", self.usage_lag_ms),
             ("clock_skew_ms", self.clock_skew_ms.unsigned_abs()),

@@ -89,7 +89,8 @@ pub(super) fn folded(email: &str) -> String {
     email.trim().to_lowercase()
 }
 
-fn email(raw: &str, settings: &Settings) -> Option<String> {
+/// The stored form of an address, if it is one that the portal takes.
+pub(super) fn email(raw: &str, settings: &Settings) -> Option<String> {
     let address = folded(raw);
     let (local, domain) = address.split_once('@')?;
     let (_, tld) = domain.rsplit_once('.')?;

@@ -118,10 +118,11 @@ impl World {
             E::AccountDetails => account::details(self),
             E::EventSend => events::send(self, call),
             E::EventSendBatch => events::send_batch(self, call),
-            E::EventDefinitions => events::list(self),
+            E::EventDefinitions => events::list(self, call),
             E::EventDefine => events::define(self, call),
             E::EventDefinition(name) => events::get(self, name),
             E::EventUndefine(name) => events::undefine(self, name),
+            E::EventPropertyDefine(name) => events::define_property(self, call, name),
         };
         answer.unwrap_or_else(|refusal| refusal)
     }

@@ -63,6 +63,66 @@ async fn create_makes_what_is_missing_and_then_leaves_what_exists() {
 }
 
 #[tokio::test]
+async fn a_property_that_an_event_lacks_is_added_and_another_type_is_left_and_told() {
+    let (_portal, url) = bare_portal().await;
+    let event = json!({
+        "name": "learning_page_viewed", "label": "Viewed", "primaryObject": "CONTACT",
+        "propertyDefinitions": [
+            {"name": "pathway", "label": "Pathway", "type": "string"},
+            {"name": "course", "label": "Course", "type": "enumeration"},
+            {"name": "module", "label": "Module", "type": "string"},
+            {"name": "source", "label": "Source", "type": "string"},
+        ],
+    });
+    let request = client()
+        .post(format!("{url}/events/custom/2026-09/event-definitions"))
+        .bearer_auth(LOCAL_TOKEN)
+        .header("content-type", "application/json")
+        .body(event.to_string());
+    assert_eq!(request.send().await.unwrap().status().as_u16(), 201);
+
+    let created = properties(&["create", "--events", "--json"], &url, LOCAL_TOKEN).await;
+    let viewed = document(&created)["events"][6].clone();
+    assert_eq!(viewed["outcome"], "properties_added", "{created:?}");
+    assert_eq!(viewed["properties"], json!(["content_type", "slug"]));
+
+    let checked = properties(&["check", "--events"], &url, LOCAL_TOKEN).await;
+    assert_eq!(checked.status.code(), Some(1));
+    let bad: Vec<&str> = stdout(&checked).lines().filter(|line| line.starts_with('✗')).collect();
+    assert_eq!(bad.len(), 1, "{bad:?}");
+    let told = "learning_page_viewed has course of type enumeration, not string";
+    assert!(bad[0].contains(told), "{bad:?}");
+}
+
+#[tokio::test]
+async fn events_are_made_and_checked_apart_from_properties() {
+    let (_portal, url) = bare_portal().await;
+    let before = properties(&["check", "--events", "--json"], &url, LOCAL_TOKEN).await;
+    assert_eq!(before.status.code(), Some(1), "{before:?}");
+    let missing = &document(&before)["events"][0]["differences"][0];
+    let told =
+        "learning_module_started is not defined; hint: run `milepost properties create --events`";
+    assert_eq!(missing, told);
+
+    let created = properties(&["create", "--events"], &url, LOCAL_TOKEN).await;
+    assert_eq!(created.status.code(), Some(0), "{created:?}");
+    let told = stdout(&created);
+    assert!(told.contains("✓ Event learning_page_viewed created successfully\n"), "{told}");
+    assert!(told.ends_with("✓ All events created successfully!\n"), "{told}");
+
+    let again = properties(&["create", "--events", "--json"], &url, LOCAL_TOKEN).await;
+    assert_eq!(again.status.code(), Some(0), "{again:?}");
+    assert_eq!(outcomes(&document(&again), "events"), ["exists"; 7]);
+
+    let after = properties(&["check", "--events"], &url, LOCAL_TOKEN).await;
+    assert_eq!(after.status.code(), Some(0), "{after:?}");
+    assert_eq!(stdout(&after).matches('✓').count(), 7);
+
+    let others = properties(&["check"], &url, LOCAL_TOKEN).await;
+    assert_eq!(others.status.code(), Some(1), "{others:?}");
+}
+
+#[tokio::test]
 async fn an_option_that_is_missing_is_added_and_another_type_is_left_and_told() {
     let (_portal, url) = bare_portal().await;
     let made = [

@@ -74,6 +74,6 @@ async fn a_setting_that_is_missing_or_wrong_stops_the_start_with_a_line_that_nam
     }
     check(Function::Worker, "DLQ_URL", None).await;
     check(Function::Worker, "CATALOG_PATH", Some("/nowhere")).await;
-    check(Function::Worker, "PROGRESS_BACKEND", Some("events")).await;
+    check(Function::Worker, "PROGRESS_BACKEND", Some("contacts")).await;
     check(Function::Reader, "HUBSPOT_HEADROOM", Some("0")).await;
 }

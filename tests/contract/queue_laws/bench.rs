@@ -15,6 +15,7 @@ use sqs::SqsQueue;
 use tests::clock::VirtualClock;
 use tests::entropy::SeededEntropy;
 use tests::ministack::{Ministack, QueueShape};
+use tests::sim_queue::SimQueue;
 
 /// A pair of fresh queues, and their time.
 pub(super) struct Bench {
@@ -140,6 +141,32 @@ impl Backend for Embedded {
         Bench {
             events: queues.events(),
             dead_letters: queues.dead_letters(),
+            time: Arc::new(clock),
+            follows,
+        }
+    }
+}
+
+pub(super) struct Simulated;
+
+#[async_trait]
+impl Backend for Simulated {
+    async fn open(&self, shape: QueueShape) -> Bench {
+        let clock = VirtualClock::default();
+        let chance = Arc::new(SeededEntropy::new(1));
+        let dead_letters = SimQueue::new(clock.clone(), chance.clone(), Duration::ZERO);
+        let events = SimQueue::new(clock.clone(), chance, shape.delay)
+            .with_redrive(shape.max_receive_count, &dead_letters);
+        // It refuses nothing and forgets attempts: what is sent to it has passed the real ones.
+        let follows = Follows {
+            attempt_ids: false,
+            expired_handles: true,
+            forbidden_characters: false,
+            long_waits: true,
+        };
+        Bench {
+            events: Arc::new(events),
+            dead_letters: Arc::new(dead_letters),
             time: Arc::new(clock),
             follows,
         }
