@@ -156,59 +156,23 @@ impl Stack {
     ) -> Result<Self, StartFault> {
         let lock = settings.data.as_deref().map(hold).transpose()?;
         let (stop, stopped) = watch::channel(false);
-        let mut servers = Vec::new();
-
-        let queue_settings =
-            QueueSettings { delay: settings.coalescing_window, ..QueueSettings::default() };
-        let queues = match &settings.data {
-            Some(folder) => SqliteQueues::open(
-                &folder.join("queue.sqlite"),
-                clock.clone(),
-                entropy.clone(),
-                queue_settings,
-            )?,
-            None => SqliteQueues::in_memory(clock.clone(), entropy.clone(), queue_settings)?,
-        };
-        // Whoever held these messages is gone. A write of theirs may still land: they wait for the
-        // quarantine as after any write whose outcome is unknown.
-        queues.reclaim(settings.worker.quarantine).await.map_err(StartFault::Reclaim)?;
-
-        let mut simulator = None;
-        let mut portal_url = None;
-        let transport: Arc<dyn Transport> = match settings.crm {
-            Crm::Simulated { listen } => {
-                let portal = Arc::new(match &settings.data {
-                    Some(folder) => Portal::open(folder)?,
-                    None => Portal::in_memory(entropy.next_u64()),
-                });
-                portal.define_milepost_properties();
-                portal.define_milepost_events();
-                portal.set(|settings| settings.latency_ms = LIFELIKE_LATENCY_MS);
-                let listener = bind(listen).await?;
-                portal_url = Some(url(&listener, listen)?);
-                servers.push(serve_portal(listener, portal.clone(), clock.clone(), &stopped));
-                simulator = Some(portal.clone());
-                Arc::new(InnerDoor::new(portal, clock.clone()))
-            }
-            Crm::HubSpot => Arc::new(
-                Dial::new(&settings.hubspot.base_url)
-                    .map_err(|error| StartFault::Setting(error.to_string()))?,
-            ),
-        };
+        let queues = open_queues(&settings, &clock, &entropy).await?;
         let hubspot = &settings.hubspot;
-        let token = match &hubspot.token {
-            Token::Fixed(token) => token.clone(),
-            Token::Parameter(_) => {
-                return Err(StartFault::Setting(
-                    "HUBSPOT_TOKEN_PARAMETER is for Lambda; hint: give one machine its token in \
-                     HUBSPOT_PRIVATE_APP_TOKEN"
-                        .into(),
-                ));
+        let token = fixed_token(hubspot)?;
+        let (transport, simulator) = match settings.crm {
+            Crm::Simulated { listen } => {
+                let data = settings.data.as_deref();
+                let simulator = Simulator::start(data, listen, &token, &clock, &entropy, &stopped);
+                let simulator = simulator.await?;
+                let door = InnerDoor::new(simulator.portal.clone(), clock.clone());
+                (Arc::new(door) as Arc<dyn Transport>, Some(simulator))
+            }
+            Crm::HubSpot => {
+                let dial = Dial::new(&hubspot.base_url)
+                    .map_err(|error| StartFault::Setting(error.to_string()))?;
+                (Arc::new(dial) as Arc<dyn Transport>, None)
             }
         };
-        if let Some(portal) = &simulator {
-            portal.grant(&token, &[]);
-        }
         let version: ApiVersion = hubspot
             .api_version
             .parse()
@@ -255,7 +219,7 @@ impl Stack {
         let console = Console {
             events: queues.events(),
             dead_letters: queues.dead_letters(),
-            portal: simulator.clone(),
+            portal: simulator.as_ref().map(|simulator| simulator.portal.clone()),
             clock: clock.clone(),
         };
 
@@ -263,14 +227,20 @@ impl Stack {
         let api = url(&listener, settings.listen)?;
         let doors = Arc::new(Doors { ingest, reader, console });
         let until = until_stopped(&stopped);
-        servers.push(tokio::spawn(async move {
+        let mut servers = vec![tokio::spawn(async move {
             // A listener that fails ends the serving; the health check says so to whoever asks.
             let _ended = server::serve(listener, doors, until).await;
-        }));
+        })];
         let pumps =
             (0..concurrency).map(|_| Pump::start(worker.clone(), stopped.clone())).collect();
-        let urls = Urls { api, portal: portal_url };
-        Ok(Self { urls, stop, servers, pumps, queues, portal: simulator, clock, _lock: lock })
+        let mut urls = Urls { api, portal: None };
+        let mut portal = None;
+        if let Some(simulator) = simulator {
+            servers.push(simulator.server);
+            urls.portal = Some(simulator.url);
+            portal = Some(simulator.portal);
+        }
+        Ok(Self { urls, stop, servers, pumps, queues, portal, clock, _lock: lock })
     }
 
     /// Where it can be reached.
@@ -308,6 +278,74 @@ impl Stack {
     }
 }
 
+/// The simulator beside the stack.
+struct Simulator {
+    portal: Arc<Portal>,
+    url: String,
+    server: JoinHandle<()>,
+}
+
+impl Simulator {
+    /// Opens the portal with everything that Milepost needs, and its HTTP door.
+    async fn start(
+        data: Option<&Path>,
+        listen: SocketAddr,
+        token: &str,
+        clock: &Arc<dyn Clock>,
+        entropy: &Arc<dyn Entropy>,
+        stopped: &watch::Receiver<bool>,
+    ) -> Result<Self, StartFault> {
+        let portal = Arc::new(match data {
+            Some(folder) => Portal::open(folder)?,
+            None => Portal::in_memory(entropy.next_u64()),
+        });
+        portal.define_milepost_properties();
+        portal.define_milepost_events();
+        portal.set(|settings| settings.latency_ms = LIFELIKE_LATENCY_MS);
+        portal.grant(token, &[]);
+        let listener = bind(listen).await?;
+        let url = url(&listener, listen)?;
+        let door = portal::http_door::serve(
+            listener,
+            portal.clone(),
+            clock.clone(),
+            until_stopped(stopped),
+        );
+        let server = tokio::spawn(async move {
+            let _ended = door.await;
+        });
+        Ok(Self { portal, url, server })
+    }
+}
+
+async fn open_queues(
+    settings: &StackSettings,
+    clock: &Arc<dyn Clock>,
+    entropy: &Arc<dyn Entropy>,
+) -> Result<SqliteQueues, StartFault> {
+    let (clock, entropy) = (clock.clone(), entropy.clone());
+    let behavior = QueueSettings { delay: settings.coalescing_window, ..QueueSettings::default() };
+    let queues = match &settings.data {
+        Some(folder) => SqliteQueues::open(&folder.join("queue.sqlite"), clock, entropy, behavior)?,
+        None => SqliteQueues::in_memory(clock, entropy, behavior)?,
+    };
+    // Whoever held these messages is gone. A write of theirs may still land: they wait for the
+    // quarantine as after any write whose outcome is unknown.
+    queues.reclaim(settings.worker.quarantine).await.map_err(StartFault::Reclaim)?;
+    Ok(queues)
+}
+
+fn fixed_token(hubspot: &settings::HubSpot) -> Result<String, StartFault> {
+    match &hubspot.token {
+        Token::Fixed(token) => Ok(token.clone()),
+        Token::Parameter(_) => Err(StartFault::Setting(
+            "HUBSPOT_TOKEN_PARAMETER is for Lambda; hint: give one machine its token in \
+             HUBSPOT_PRIVATE_APP_TOKEN"
+                .into(),
+        )),
+    }
+}
+
 /// Makes the folder if need be, and holds it for this process.
 fn hold(folder: &Path) -> Result<File, StartFault> {
     let data = |source| StartFault::Data { path: folder.to_owned(), source };
@@ -327,18 +365,6 @@ async fn bind(address: SocketAddr) -> Result<TcpListener, StartFault> {
 fn url(listener: &TcpListener, address: SocketAddr) -> Result<String, StartFault> {
     let bound = listener.local_addr().map_err(|source| StartFault::Listen { address, source })?;
     Ok(format!("http://{bound}"))
-}
-
-fn serve_portal(
-    listener: TcpListener,
-    portal: Arc<Portal>,
-    clock: Arc<dyn Clock>,
-    stopped: &watch::Receiver<bool>,
-) -> JoinHandle<()> {
-    let until = until_stopped(stopped);
-    tokio::spawn(async move {
-        let _ended = portal::http_door::serve(listener, portal, clock, until).await;
-    })
 }
 
 fn until_stopped(stopped: &watch::Receiver<bool>) -> impl Future<Output = ()> + Send + use<> {
