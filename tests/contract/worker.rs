@@ -314,6 +314,20 @@ async fn a_write_with_an_unknown_outcome_is_left_alone_and_then_looked_at() {
 }
 
 #[tokio::test]
+async fn hours_of_writes_without_a_known_outcome_bury_nothing() {
+    let path = path();
+    path.portal.set_fault(FaultRule::on("batch/create", FaultKind::CutBefore));
+    path.track_all(&crowd(3, 1)).await;
+    path.go_on_for(Duration::from_secs(3 * 3_600)).await;
+    assert_eq!(path.portal.stats().contacts, 0);
+    assert_eq!(path.dead_letters().await, []);
+    path.portal.clear_faults();
+    path.come_to_rest().await;
+    assert_eq!(path.portal.stats().contacts, 3);
+    assert_eq!(path.dead_letters().await, []);
+}
+
+#[tokio::test]
 async fn a_row_that_a_success_passed_over_is_not_taken_for_written() {
     let path = path();
     add(&path, &[("email", "g@example.org")]);
