@@ -185,7 +185,7 @@ fn links(markdown: &str) -> Vec<&str> {
 }
 
 /// The headings of a document, as links name them.
-fn sections(markdown: &str) -> BTreeSet<String> {
+pub(crate) fn sections(markdown: &str) -> BTreeSet<String> {
     let headings = markdown.lines().filter(|line| line.starts_with('#'));
     headings
         .map(|heading| {

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// Folders that hold nothing of ours.
-const FOREIGN: [&str; 4] = ["target", ".git", "node_modules", "__pycache__"];
+const FOREIGN: [&str; 5] = ["target", ".git", ".aws-sam", "node_modules", "__pycache__"];
 
 /// A file of the tree.
 pub(crate) struct File {

@@ -19,3 +19,5 @@ mod code;
 mod dependencies;
 /// Rules for documents: links, and the names that they share with the code.
 mod documents;
+/// Rules for the deployment template.
+mod template;
