@@ -148,17 +148,7 @@ impl Doors {
 
     /// Runs the work; whenever it sleeps, the clock is turned to when it wakes.
     async fn run<T>(&self, work: impl Future<Output = T>) -> T {
-        tokio::pin!(work);
-        loop {
-            tokio::select! {
-                biased;
-                done = &mut work => return done,
-                () = tokio::task::yield_now() => {}
-            }
-            if let Some(wait) = self.clock.next_wake() {
-                self.clock.advance(wait);
-            }
-        }
+        self.clock.run(work).await
     }
 
     /// Takes all envelopes from the queue, once its delay is over.

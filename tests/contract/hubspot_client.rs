@@ -69,17 +69,7 @@ impl World {
 
     /// Runs the work; whenever it sleeps, the clock is turned to when it wakes.
     pub(crate) async fn run<T>(&self, work: impl Future<Output = T>) -> T {
-        tokio::pin!(work);
-        loop {
-            tokio::select! {
-                biased;
-                done = &mut work => return done,
-                () = tokio::task::yield_now() => {}
-            }
-            if let Some(wait) = self.clock.next_wake() {
-                self.clock.advance(wait);
-            }
-        }
+        self.clock.run(work).await
     }
 
     fn add(&self, email: &str) -> u64 {

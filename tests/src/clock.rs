@@ -65,6 +65,21 @@ impl VirtualClock {
         Some(until.saturating_sub(inner.uptime))
     }
 
+    /// Runs the work; whenever it sleeps, the clock is turned to when it wakes.
+    pub async fn run<T>(&self, work: impl Future<Output = T>) -> T {
+        tokio::pin!(work);
+        loop {
+            tokio::select! {
+                biased;
+                done = &mut work => return done,
+                () = tokio::task::yield_now() => {}
+            }
+            if let Some(wait) = self.next_wake() {
+                self.advance(wait);
+            }
+        }
+    }
+
     fn inner(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
