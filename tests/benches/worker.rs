@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use local::portal::LOCAL_TOKEN;
+use local::portal::exchange::PortalRequest;
 use local::portal::faults::{FaultKind, FaultRule};
 use serde_json::{Value, json};
 use shared::catalog::{Catalog, CatalogFile, CatalogKind};
@@ -175,7 +176,7 @@ fn culprits() {
 type Spoil = fn(&World, Vec<Value>, usize) -> Vec<Value>;
 
 /// Each makes so many of a hundred events bad in its way.
-const KINDS_OF_BAD: [(&str, Spoil); 4] = [
+const KINDS_OF_BAD: [(&str, Spoil); 5] = [
     ("an address HubSpot refuses", |world, mut events, bad| {
         world.portal.set(|settings| settings.refused_tlds = vec!["con".into()]);
         for n in spread(bad) {
@@ -183,6 +184,7 @@ const KINDS_OF_BAD: [(&str, Spoil); 4] = [
         }
         events
     }),
+    ("a view whose type the portal lacks", views_of_an_unknown_type),
     ("an id that is not there", |_, mut events, bad| {
         for n in spread(bad) {
             events[n]["contactIdentifier"] = json!({ "contactId": format!("99{n}") });
@@ -204,6 +206,28 @@ const KINDS_OF_BAD: [(&str, Spoil); 4] = [
         events
     }),
 ];
+
+/// The portal lacks an option that a view needs: the contact is written without the view.
+fn views_of_an_unknown_type(world: &World, mut events: Vec<Value>, bad: usize) -> Vec<Value> {
+    add_people(world, 0..100);
+    let options = ["course", "module"].map(|value| json!({ "label": value, "value": value }));
+    let reply = world.portal.handle(
+        world.clock.now(),
+        &PortalRequest {
+            method: http::Method::PATCH,
+            path: "/crm/properties/2026-09/contacts/hhl_last_viewed_type".into(),
+            token: Some(LOCAL_TOKEN.into()),
+            body: json!({ "options": options }).to_string().into(),
+        },
+    );
+    assert_eq!(reply.status, 200);
+    for n in spread(bad) {
+        events[n]["eventName"] = "learning_page_viewed".into();
+        events[n]["payload"]["content_type"] = "pathway".into();
+        events[n]["payload"]["slug"] = "p".into();
+    }
+    events
+}
 
 fn spread(bad: usize) -> impl Iterator<Item = usize> {
     (0..bad).map(|nth| nth * 9 + 4)

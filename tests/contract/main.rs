@@ -40,6 +40,8 @@ mod sqs_faults;
 
 /// The other backend: events as HubSpot's own.
 mod events_backend;
+/// HubSpot away, and back, on the whole path.
+mod outages;
 /// What becomes of events on the whole path.
 mod worker;
 

@@ -13,7 +13,7 @@ use tests::path::Path;
 
 use crate::golden;
 
-fn started(email: &str, module: &str) -> Value {
+pub(crate) fn started(email: &str, module: &str) -> Value {
     json!({
         "eventName": "learning_module_started",
         "contactIdentifier": { "email": email },
@@ -27,17 +27,17 @@ fn address(n: usize) -> String {
 }
 
 /// So many events of so many people, spread evenly.
-fn crowd(people: usize, events_each: usize) -> Vec<Value> {
+pub(crate) fn crowd(people: usize, events_each: usize) -> Vec<Value> {
     (0..events_each)
         .flat_map(|nth| (0..people).map(move |n| started(&address(n), &format!("module-{nth}"))))
         .collect()
 }
 
-fn path() -> Path {
+pub(crate) fn path() -> Path {
     Path::new(golden::catalog())
 }
 
-fn add(path: &Path, properties: &[(&str, &str)]) -> u64 {
+pub(crate) fn add(path: &Path, properties: &[(&str, &str)]) -> u64 {
     let properties =
         properties.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
     path.portal.add_contact(path.clock.now(), &properties).unwrap()
@@ -234,100 +234,6 @@ async fn a_contact_that_appeared_meanwhile_is_updated_and_not_created_again() {
 }
 
 #[tokio::test]
-async fn an_outage_loses_nothing_and_is_over_within_ninety_seconds() {
-    let path = path();
-    path.portal.set_fault(FaultRule::every(FaultKind::Away));
-    path.track_all(&crowd(30, 2)).await;
-    path.go_on_for(Duration::from_secs(3 * 3_600)).await;
-    assert_eq!(path.portal.stats().contacts, 0);
-    assert!(path.calls() <= 3 * 3_600 / 30 * 3 + 30, "{} calls in three hours", path.calls());
-    assert_eq!(path.dead_letters().await, []);
-    path.portal.clear_faults();
-    let took = path.come_to_rest().await;
-    assert!(took <= Duration::from_secs(90), "{took:?}");
-    assert_eq!(path.portal.stats().contacts, 30);
-    assert_eq!(path.dead_letters().await, []);
-}
-
-#[tokio::test]
-async fn a_refused_token_parks_everything_and_is_probed_once_a_minute() {
-    let path = path();
-    path.portal.revoke(LOCAL_TOKEN);
-    path.track_all(&crowd(30, 1)).await;
-    path.go_on_for(Duration::from_secs(4 * 3_600)).await;
-    assert!(path.calls() <= 4 * 60 + 1, "{} calls in four hours", path.calls());
-    assert_eq!(path.dead_letters().await, []);
-    path.portal.grant(LOCAL_TOKEN, &[]);
-    let took = path.come_to_rest().await;
-    assert!(took <= Duration::from_secs(90), "{took:?}");
-    assert_eq!(path.portal.stats().contacts, 30);
-}
-
-#[tokio::test]
-async fn a_property_that_is_missing_parks_everything_until_it_is_there() {
-    let path = path();
-    path.portal.archive_property(path.clock.now(), "hhl_total_progress");
-    path.track_all(&crowd(3, 1)).await;
-    path.go_on_for(Duration::from_secs(300)).await;
-    assert_eq!(path.portal.stats().contacts, 0);
-    assert_eq!(path.dead_letters().await, []);
-    path.portal.define_milepost_properties();
-    let took = path.come_to_rest().await;
-    assert!(took <= Duration::from_secs(90), "{took:?}");
-    assert_eq!(path.portal.stats().contacts, 3);
-}
-
-#[tokio::test]
-async fn a_spent_day_is_waited_out_with_a_receive_an_hour() {
-    let path = path();
-    path.portal.set(|settings| settings.daily_max = 1_000);
-    path.portal.spend_today(path.clock.now(), 1_000);
-    path.track_all(&crowd(3, 1)).await;
-    path.come_to_rest().await;
-    assert_eq!(path.portal.stats().contacts, 3);
-    assert_eq!(path.dead_letters().await, []);
-    assert!(path.calls() <= 40, "{} calls", path.calls());
-}
-
-#[tokio::test]
-async fn a_write_with_an_unknown_outcome_is_left_alone_and_then_looked_at() {
-    for kind in [
-        FaultKind::CutBefore,
-        FaultKind::CutAfter,
-        FaultKind::AppliedThen { status: 502 },
-        FaultKind::LateLanding { after_ms: 25_000 },
-    ] {
-        let path = path();
-        path.portal.set_fault(FaultRule::on("batch/create", kind.clone()).times(1));
-        path.track(&started("f@example.org", "hello-dough")).await;
-        path.pump_once().await;
-        let written_at = path.clock.uptime();
-        path.track(&started("f@example.org", "second-loaf")).await;
-        path.go_on_for(Duration::from_secs(29)).await;
-        assert_eq!(path.calls(), 2, "{kind:?}: left alone until {written_at:?} + 30 s");
-        path.come_to_rest().await;
-        let state = path.held("f@example.org").unwrap()["hhl_progress_state"].clone();
-        assert!(state.contains("hello-dough") && state.contains("second-loaf"), "{kind:?}");
-        assert_eq!(path.portal.stats().contacts, 1, "{kind:?}");
-        assert_eq!(path.journal.sum(Figure::Quarantined), 1.0, "{kind:?}");
-    }
-}
-
-#[tokio::test]
-async fn hours_of_writes_without_a_known_outcome_bury_nothing() {
-    let path = path();
-    path.portal.set_fault(FaultRule::on("batch/create", FaultKind::CutBefore));
-    path.track_all(&crowd(3, 1)).await;
-    path.go_on_for(Duration::from_secs(3 * 3_600)).await;
-    assert_eq!(path.portal.stats().contacts, 0);
-    assert_eq!(path.dead_letters().await, []);
-    path.portal.clear_faults();
-    path.come_to_rest().await;
-    assert_eq!(path.portal.stats().contacts, 3);
-    assert_eq!(path.dead_letters().await, []);
-}
-
-#[tokio::test]
 async fn a_row_that_a_success_passed_over_is_not_taken_for_written() {
     let path = path();
     add(&path, &[("email", "g@example.org")]);
@@ -405,18 +311,6 @@ async fn a_state_that_would_not_fit_is_not_written_and_one_that_nearly_fills_is_
 }
 
 #[tokio::test]
-async fn a_worker_that_is_switched_off_writes_nothing_and_loses_nothing() {
-    let mut path = path();
-    path.worker.settings.is_enabled = false;
-    path.track(&started("i@example.org", "hello-dough")).await;
-    path.go_on_for(Duration::from_secs(3 * 3_600)).await;
-    assert_eq!(path.calls(), 0);
-    path.worker.settings.is_enabled = true;
-    path.come_to_rest().await;
-    assert!(path.held("i@example.org").is_some());
-}
-
-#[tokio::test]
 async fn recorded_histories_end_as_recorded_shuffled_and_with_duplicates() {
     let path = path();
     // Some histories begin with a view of a type that only the original wrote.
@@ -436,5 +330,43 @@ async fn recorded_histories_end_as_recorded_shuffled_and_with_duplicates() {
     for history in &histories {
         let email = history.expected.get("email").unwrap();
         golden::assert_same(&history.id, &path.held(email).unwrap(), &history.expected);
+    }
+}
+
+#[tokio::test]
+async fn no_line_of_the_worker_holds_an_address_a_token_or_a_body() {
+    let path = path();
+    path.portal.set(|settings| settings.refused_tlds = vec!["con".into()]);
+    add(&path, &[("email", "canary.c@example.org"), ("hhl_progress_state", "{\"canary")]);
+    let secondary = add(&path, &[("email", "canary.s@example.org")]);
+    let primary = add(&path, &[("email", "canary.p@example.org")]);
+    path.portal.merge_contacts(path.clock.now(), primary, secondary).unwrap();
+    for kind in [
+        FaultKind::Unauthorized,
+        FaultKind::Edge { status: 503 },
+        FaultKind::TenSecondly,
+        FaultKind::CutAfter,
+        FaultKind::SilentNoOp { rows: 1 },
+    ] {
+        path.portal.set_fault(FaultRule::on("/batch/", kind).times(1));
+        let people = ["canary.a@example.org", "canary.s@example.org", "canary.c@example.org"];
+        let mut events = people.map(|email| started(email, "canary-module")).to_vec();
+        events.push(started("canary@example.con", "canary-module"));
+        path.track_all(&events).await;
+        path.come_to_rest().await;
+    }
+    let foreign = Outgoing {
+        body: "canary, no envelope".into(),
+        group: "g".into(),
+        deduplication_id: "d".into(),
+        attributes: Default::default(),
+    };
+    assert!(path.queues.events().send(vec![foreign]).await[0].is_ok());
+    path.come_to_rest().await;
+    let lines = path.journal.lines();
+    assert!(lines.len() > 20, "{} lines", lines.len());
+    for line in lines {
+        let text = format!("{line:?}");
+        assert!(!text.contains("canary") && !text.contains(LOCAL_TOKEN), "{text}");
     }
 }
