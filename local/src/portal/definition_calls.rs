@@ -12,6 +12,9 @@ use super::world::{Call, Row, World};
 /// The most properties with unique values.
 const UNIQUE_MAX: usize = 10;
 
+/// The field type of a property that the portal calculates.
+const CALCULATED: &str = "calculation_equation";
+
 /// Which field types go with a type.
 const FIELD_TYPES: [(&str, &[&str]); 6] = [
     ("string", &["text", "textarea", "html", "phonenumber", "file", "calculation_equation"]),
@@ -163,6 +166,8 @@ fn create_one(
         label: required(body, "label")?,
         name,
         kind,
+        // A calculated value is the portal's own.
+        read_only: field_type == CALCULATED,
         field_type,
         group,
         description: String::new(),
@@ -172,7 +177,6 @@ fn create_one(
         form_field: false,
         unique,
         hubspot_defined: false,
-        read_only: false,
         created_at: old.map_or(call.now, |old| old.created_at),
         updated_at: call.now,
         visible_at: visible_at(world, call),
@@ -314,7 +318,7 @@ fn property_json(property: &Property) -> Value {
         "description": property.description, "options": options,
         "displayOrder": property.display_order, "hidden": property.hidden,
         "formField": property.form_field, "hasUniqueValue": property.unique,
-        "calculated": false, "externalOptions": false,
+        "calculated": property.field_type == CALCULATED, "externalOptions": false,
         "archived": property.archived_at.is_some(),
         "createdAt": at(property.created_at), "updatedAt": at(property.updated_at),
         "dataSensitivity": "non_sensitive",
