@@ -58,8 +58,8 @@ const ROUND_WORST_CASE: Duration =
 /// The longest wait before a message that met a fault of the moment is tried again: with it, all
 /// that waited is applied within 90 s once HubSpot is well again.
 const BACKOFF_MAX: Duration = Duration::from_secs(30);
-/// How long a message waits for a day's quota before it is looked at again: one receive an hour.
-const DAY_PARK_MAX: Duration = Duration::from_secs(3_600);
+/// The longest that a message waits, whatever HubSpot asks for: one receive an hour.
+const LOOK_AGAIN_MAX: Duration = Duration::from_secs(3_600);
 /// How long a message waits while the worker is switched off.
 const DISABLED_PARK: Duration = Duration::from_secs(60);
 
@@ -134,11 +134,14 @@ impl Worker {
 
     async fn pass(&self, held: Vec<Held>, stop_at: Duration) -> Vec<String> {
         let mut report = Report::begin(&*self.clock, &self.pace, &held);
+        let invoked = held.iter().filter(|held| held.origin == Origin::Invocation);
+        let mut failed: Vec<_> = invoked.map(|held| held.delivery.message_id.clone()).collect();
         let settled = self.decide(held, stop_at, &mut report).await;
         report.settled(&*self.clock, &settled);
         let outcome = settle(&*self.events, &*self.dead_letters, &*self.clock, settled).await;
         report.finish(&*self.journal, &self.pace, &outcome);
-        outcome.failed
+        failed.retain(|message_id| !outcome.done.contains(message_id));
+        failed
     }
 
     /// Everything between taking messages and telling the queue what became of them.
@@ -232,7 +235,7 @@ impl Worker {
         match fault {
             CallFault::Portal(_) => (PROBE_EVERY, Cause::Parked),
             CallFault::Throttled { policy: LimitPolicy::Daily, wait } => {
-                (self.jittered(*wait, Duration::from_secs(10)).min(DAY_PARK_MAX), Cause::Parked)
+                (self.jittered(*wait, Duration::from_secs(10)).min(LOOK_AGAIN_MAX), Cause::Parked)
             }
             CallFault::Throttled { wait, .. } => {
                 (self.jittered(*wait, Duration::from_secs(2)), Cause::Moment)
@@ -240,7 +243,8 @@ impl Worker {
             CallFault::Moment { wait, .. } => {
                 let ceiling = Duration::from_secs(1 << receives.min(6)).min(BACKOFF_MAX);
                 let backoff = self.jittered(Duration::from_secs(1), ceiling).min(BACKOFF_MAX);
-                (backoff.max(*wait), Cause::Moment)
+                // An account that moves asks for up to a day, and SQS hides nothing that long.
+                (backoff.max(*wait).min(LOOK_AGAIN_MAX), Cause::Moment)
             }
             CallFault::Unknown(_) => (self.settings.quarantine, Cause::Quarantined),
             // The isolation of culprits has used up the refusals; what is left is not one record's.

@@ -12,6 +12,7 @@
 //!
 //! **Invariant**: nothing is deleted before what replaces it is known to stand on a queue.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use shared::dead_letter::dead_letter;
@@ -33,8 +34,9 @@ const LONG_QUARANTINE: Duration = Duration::from_secs(900);
 /// What became of the settling itself.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct Outcome {
-    /// Ids of the invocation's messages that must come again: its `batchItemFailures`.
-    pub failed: Vec<String>,
+    /// Ids of the invocation's messages that may be deleted. Whoever is not among them comes again:
+    /// a message that nobody spoke of must not be taken for done.
+    pub done: BTreeSet<String>,
     /// Messages whose replacement no queue took; they come again.
     pub unsent: usize,
     /// Messages that could not be deleted or made to wait; they come again by themselves, and
@@ -91,13 +93,13 @@ pub async fn settle(
         }
     }
 
-    let is_ours = |held: &Held| held.origin == Origin::ToppedUp;
-    let deletable = done.into_iter().filter(is_ours).map(|held| held.delivery).collect::<Vec<_>>();
+    let (deletable, invoked): (Vec<Held>, Vec<Held>) =
+        done.into_iter().partition(|held| held.origin == Origin::ToppedUp);
+    outcome.done = invoked.into_iter().map(|held| held.delivery.message_id).collect();
+    let deletable: Vec<_> = deletable.into_iter().map(|held| held.delivery).collect();
     if !deletable.is_empty() {
         outcome.untold += events.delete(deletable).await.len();
     }
-    let invoked = again.iter().filter(|(held, _)| !is_ours(held));
-    outcome.failed = invoked.map(|(held, _)| held.delivery.message_id.clone()).collect();
     let waits: Vec<_> = again.into_iter().map(|(held, after)| (held.delivery, after)).collect();
     if !waits.is_empty() {
         outcome.untold += events.change_visibility(waits).await.len();
