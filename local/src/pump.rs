@@ -2,9 +2,11 @@
 //! worker, and deletes those that it does not name as failed. Lambda does the same for the
 //! deployed worker.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use shared::ports::{Clock, Delivery, Entropy, ReceiveRequest};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
@@ -59,7 +61,10 @@ async fn run(worker: Arc<Worker>, mut stop: watch::Receiver<bool>) {
         };
         match received {
             Ok(batch) if batch.is_empty() => {}
-            Ok(batch) => invoke(&worker, batch).await,
+            // As Lambda does: a panic costs its batch, which comes again, and not the ones after it.
+            Ok(batch) => {
+                let _panicked = AssertUnwindSafe(invoke(&worker, batch)).catch_unwind().await;
+            }
             Err(_) => worker.clock.sleep(FAULT_WAIT).await,
         }
     }

@@ -186,3 +186,16 @@ async fn test_6_progress_is_read_back() {
     assert_eq!(answer["summary"], "network-automation: 1/1 courses");
     running.stack.stop().await;
 }
+
+#[tokio::test]
+async fn a_panic_in_a_pass_does_not_stop_the_ones_after_it() {
+    // Both pumps of the stack meet it once.
+    let journal = std::sync::Arc::new(tests::journal::KeptJournal::panicking_at("Pass", 2));
+    let running = Running::start_with(catalog(), journal).await;
+    for n in 0..3 {
+        let email = format!("learner.{n}@example.com");
+        persisted(&running, &TEST_1.replace("newuser@example.com", &email)).await;
+        running.until_held(&email, "lifecyclestage", "lead").await;
+    }
+    running.stack.stop().await;
+}

@@ -27,6 +27,20 @@ async fn an_outage_loses_nothing_and_is_over_within_ninety_seconds() {
 }
 
 #[tokio::test]
+async fn an_account_that_moves_for_a_day_is_looked_at_every_hour() {
+    let path = path();
+    path.portal.set_fault(FaultRule::every(FaultKind::Migrating { retry_after_s: 86_400 }));
+    path.track_all(&crowd(3, 1)).await;
+    path.go_on_for(Duration::from_secs(12 * 3_600)).await;
+    assert!(path.calls() <= 4 * 12, "{} calls in twelve hours", path.calls());
+    path.portal.clear_faults();
+    let took = path.come_to_rest().await;
+    assert!(took <= Duration::from_secs(3_600), "{took:?}");
+    assert_eq!(path.portal.stats().contacts, 3);
+    assert_eq!(path.dead_letters().await, []);
+}
+
+#[tokio::test]
 async fn a_refused_token_parks_everything_and_is_probed_once_a_minute() {
     let path = path();
     path.portal.revoke(LOCAL_TOKEN);

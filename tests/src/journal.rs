@@ -10,9 +10,15 @@ use shared::ports::Journal;
 pub struct KeptJournal {
     lines: Mutex<Vec<Line>>,
     figures: Mutex<Vec<(Figure, f64)>>,
+    panics_at: Mutex<Option<(&'static str, u32)>>,
 }
 
 impl KeptJournal {
+    /// A journal that panics so many times when it is told this message.
+    pub fn panicking_at(message: &'static str, times: u32) -> Self {
+        Self { panics_at: Mutex::new(Some((message, times))), ..Self::default() }
+    }
+
     /// The lines so far.
     pub fn lines(&self) -> Vec<Line> {
         locked(&self.lines).clone()
@@ -36,7 +42,15 @@ impl KeptJournal {
 }
 
 impl Journal for KeptJournal {
+    #[expect(clippy::panic, reason = "it is made for this, to see what a panic costs")]
     fn line(&self, line: Line) {
+        if let Some((message, times)) = locked(&self.panics_at).as_mut()
+            && *message == line.message
+            && *times > 0
+        {
+            *times -= 1;
+            panic!("the journal was told to");
+        }
         locked(&self.lines).push(line);
     }
 

@@ -36,8 +36,16 @@ impl Running {
     ///
     /// # Panics
     /// When it does not start.
-    #[expect(clippy::unwrap_used, clippy::expect_used, reason = "a test without a stack fails")]
     pub async fn start(catalog: Catalog) -> Self {
+        Self::start_with(catalog, Arc::new(KeptJournal::default())).await
+    }
+
+    /// Starts a stack that tells this journal what it does.
+    ///
+    /// # Panics
+    /// When it does not start.
+    #[expect(clippy::unwrap_used, clippy::expect_used, reason = "a test without a stack fails")]
+    pub async fn start_with(catalog: Catalog, journal: Arc<KeptJournal>) -> Self {
         let lookup = |name: &str| match name {
             "ENABLE_CRM_PROGRESS" => Some("true".to_owned()),
             "HUBSPOT_PRIVATE_APP_TOKEN" => Some(LOCAL_TOKEN.to_owned()),
@@ -59,7 +67,6 @@ impl Running {
             coalescing_window: Duration::from_millis(200),
         };
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
-        let journal = Arc::new(KeptJournal::default());
         let entropy = Arc::new(SeededEntropy::new(1));
         let stack = Stack::start(settings, clock.clone(), entropy, journal.clone()).await.unwrap();
         let portal = stack.portal().expect("the simulator is in the stack").clone();
