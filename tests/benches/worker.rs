@@ -15,8 +15,8 @@ use serde_json::{Value, json};
 use shared::catalog::{Catalog, CatalogFile, CatalogKind};
 use shared::journal::Figure;
 use shared::ports::Clock as _;
-use tests::late_writes;
-use tests::world::{World, WorldSettings};
+use simulation::late_writes;
+use simulation::world::{World, WorldSettings};
 
 const HOUR: Duration = Duration::from_secs(3_600);
 const DAYS: Duration = Duration::from_secs(3 * 24 * 3_600);
@@ -97,7 +97,7 @@ async fn fill(world: &World, people: usize, each: usize) {
 /// Works off a backlog that is there before the workers begin; gives calls and virtual time.
 fn drain(world: &World, people: usize, each: usize) -> (u64, Duration) {
     let before = world.portal.stats().calls;
-    tests::drive::drive(&world.clock, vec![Box::pin(fill(world, people, each))], HOUR);
+    simulation::drive::drive(&world.clock, vec![Box::pin(fill(world, people, each))], HOUR);
     let took = world.run(async {}, DAYS);
     (world.portal.stats().calls - before, took)
 }
@@ -157,7 +157,7 @@ fn culprits() {
                         world.track(&json!({ "events": batch })).await;
                     }
                 };
-                tests::drive::drive(&world.clock, vec![Box::pin(script)], HOUR);
+                simulation::drive::drive(&world.clock, vec![Box::pin(script)], HOUR);
                 world.run(async {}, DAYS);
                 let dead = world.dead_letters.messages();
                 let mut reasons: Vec<_> =

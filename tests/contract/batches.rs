@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use shared::event::EventName;
 use shared::journal::Figure;
 use shared::ports::Clock;
-use tests::journal::KeptJournal;
+use simulation::journal::KeptJournal;
 
 use crate::doors::{self, Doors, QueueMood, SECRET};
 

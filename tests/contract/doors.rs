@@ -22,9 +22,9 @@ use shared::http::{Request, Response};
 use shared::ports::{Clock, Delivery, Depth, Entropy, Journal, Outgoing, Queue};
 use shared::ports::{QueueFault, ReceiveRequest};
 use shared::settings::{Door, WrongSetting};
-use tests::clock::VirtualClock;
-use tests::entropy::SeededEntropy;
-use tests::journal::KeptJournal;
+use simulation::clock::VirtualClock;
+use simulation::entropy::SeededEntropy;
+use simulation::journal::KeptJournal;
 
 /// The secret that the recorded tokens were signed with.
 pub(crate) const SECRET: &str = "golden-secret";

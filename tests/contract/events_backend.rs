@@ -18,8 +18,8 @@ use shared::event_definitions::EVENT_PROPERTIES;
 use shared::journal::Figure;
 use shared::ports::Clock;
 use shared::settings::Backend;
+use simulation::world::{World, WorldSettings};
 use tests::path::Path;
-use tests::world::{World, WorldSettings};
 
 use crate::golden;
 

@@ -10,8 +10,8 @@ use shared::facts::Facts;
 use shared::milestones::{Values, milestones};
 use shared::ports::Entropy as _;
 use shared::submission;
-use tests::entropy::SeededEntropy;
-use tests::fold;
+use simulation::entropy::SeededEntropy;
+use simulation::fold;
 
 /// One history: a contact before, events, the contact after.
 pub(crate) struct History {

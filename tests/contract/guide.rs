@@ -190,7 +190,7 @@ async fn test_6_progress_is_read_back() {
 #[tokio::test]
 async fn a_panic_in_a_pass_does_not_stop_the_ones_after_it() {
     // Both pumps of the stack meet it once.
-    let journal = std::sync::Arc::new(tests::journal::KeptJournal::panicking_at("Pass", 2));
+    let journal = std::sync::Arc::new(simulation::journal::KeptJournal::panicking_at("Pass", 2));
     let running = Running::start_with(catalog(), journal).await;
     for n in 0..3 {
         let email = format!("learner.{n}@example.com");

@@ -2,7 +2,7 @@
 //! batches, all contacts at once.
 
 use serde_json::json;
-use tests::entropy::SeededEntropy;
+use simulation::entropy::SeededEntropy;
 use tests::running::Running;
 
 use crate::golden;

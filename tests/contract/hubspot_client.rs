@@ -22,8 +22,8 @@ use local::portal::inner_door::InnerDoor;
 use local::portal::{LOCAL_TOKEN, Portal};
 use shared::ports::Clock;
 use shared::properties::{LAST_VIEWED_TYPE, PROGRESS_SUMMARY, TOTAL_PROGRESS};
-use tests::clock::VirtualClock;
-use tests::entropy::SeededEntropy;
+use simulation::clock::VirtualClock;
+use simulation::entropy::SeededEntropy;
 
 pub(crate) const MINUTE: Duration = Duration::from_secs(60);
 

@@ -10,8 +10,8 @@ use std::time::Duration;
 
 use local::queue::{OpenError, QueueSettings, SqliteQueues};
 use shared::ports::{Clock, Delivery, Outgoing, Queue, QueueFault, ReceiveRequest};
-use tests::clock::VirtualClock;
-use tests::entropy::SeededEntropy;
+use simulation::clock::VirtualClock;
+use simulation::entropy::SeededEntropy;
 
 const MINUTE: Duration = Duration::from_secs(60);
 

@@ -11,8 +11,8 @@ use std::time::Duration;
 use local::queue::{QueueSettings, SqliteQueues};
 use proptest::prelude::*;
 use shared::ports::{Delivery, Depth, Outgoing, QueueFault, ReceiveRequest};
-use tests::clock::VirtualClock;
-use tests::entropy::SeededEntropy;
+use simulation::clock::VirtualClock;
+use simulation::entropy::SeededEntropy;
 
 const DELAY_S: u64 = 2;
 const RECEIVES_MAX: u32 = 3;

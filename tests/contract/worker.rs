@@ -8,7 +8,7 @@ use local::portal::faults::{FaultKind, FaultRule};
 use serde_json::{Value, json};
 use shared::journal::Figure;
 use shared::ports::{Clock as _, Outgoing};
-use tests::entropy::SeededEntropy;
+use simulation::entropy::SeededEntropy;
 use tests::path::Path;
 
 use crate::golden;

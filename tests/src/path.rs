@@ -23,9 +23,9 @@ use shared::ports::{Clock, Delivery, ReceiveRequest};
 use shared::settings;
 use worker::{PASS_WORST_CASE, Worker};
 
-use crate::clock::VirtualClock;
-use crate::entropy::SeededEntropy;
-use crate::journal::KeptJournal;
+use simulation::clock::VirtualClock;
+use simulation::entropy::SeededEntropy;
+use simulation::journal::KeptJournal;
 
 /// The most virtual time that the path is given to come to rest.
 const REST_MAX: Duration = Duration::from_secs(48 * 3_600);

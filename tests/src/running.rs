@@ -12,8 +12,8 @@ use shared::catalog::Catalog;
 use shared::ports::Clock;
 use shared::settings;
 
-use crate::entropy::SeededEntropy;
-use crate::journal::KeptJournal;
+use simulation::entropy::SeededEntropy;
+use simulation::journal::KeptJournal;
 
 /// How long a test waits for what must happen within a few seconds; machines are slow at times.
 const PATIENCE: Duration = Duration::from_secs(30);

@@ -14,7 +14,7 @@ struct Edges {
     main: &'static [&'static str],
 }
 
-const EDGES: [Edges; 11] = [
+const EDGES: [Edges; 12] = [
     Edges { folder: "shared", library: &[], main: &[] },
     Edges { folder: "adapters/host", library: &["shared"], main: &[] },
     Edges { folder: "adapters/hubspot", library: &["shared"], main: &[] },
@@ -42,16 +42,40 @@ const EDGES: [Edges; 11] = [
     Edges {
         folder: "tests",
         library: &[
-            "shared", "host", "hubspot", "sqs", "ssm", "ingest", "worker", "reader", "local",
+            "shared",
+            "host",
+            "hubspot",
+            "sqs",
+            "ssm",
+            "ingest",
+            "worker",
+            "reader",
+            "local",
+            "simulation",
         ],
+        main: &[],
+    },
+    Edges {
+        folder: "tests/simulation",
+        library: &["shared", "hubspot", "ingest", "worker", "local", "simulation"],
         main: &[],
     },
 ];
 
 /// The packages as code names them; `milepost`, the package of `ops`, has no library to name.
-const CRATES: [&str; 11] = [
-    "shared", "host", "hubspot", "sqs", "ssm", "ingest", "worker", "reader", "local", "milepost",
+const CRATES: [&str; 12] = [
+    "shared",
+    "host",
+    "hubspot",
+    "sqs",
+    "ssm",
+    "ingest",
+    "worker",
+    "reader",
+    "local",
+    "milepost",
     "tests",
+    "simulation",
 ];
 
 /// What would bring the outside into `shared`.

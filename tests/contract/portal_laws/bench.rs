@@ -13,7 +13,7 @@ use local::portal::inner_door::InnerDoor;
 use local::portal::{LOCAL_TOKEN, Portal};
 use serde_json::{Value, json};
 use shared::ports::Clock;
-use tests::clock::VirtualClock;
+use simulation::clock::VirtualClock;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 

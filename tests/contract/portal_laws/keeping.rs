@@ -9,7 +9,7 @@ use hubspot::transport::{Dial, Request, Transport};
 use local::portal::exchange::PortalRequest;
 use local::portal::{Engine, LOCAL_TOKEN, Portal, http_door};
 use serde_json::{Value, json};
-use tests::clock::VirtualClock;
+use simulation::clock::VirtualClock;
 
 use super::bench::V3;
 

@@ -11,11 +11,11 @@ use std::time::Duration;
 use async_trait::async_trait;
 use local::queue::{QueueSettings, SqliteQueues};
 use shared::ports::{Delivery, Outgoing, Queue, QueueFault, ReceiveRequest};
+use simulation::clock::VirtualClock;
+use simulation::entropy::SeededEntropy;
+use simulation::queue::SimQueue;
 use sqs::SqsQueue;
-use tests::clock::VirtualClock;
-use tests::entropy::SeededEntropy;
 use tests::ministack::{Ministack, QueueShape};
-use tests::sim_queue::SimQueue;
 
 /// A pair of fresh queues, and their time.
 pub(super) struct Bench {

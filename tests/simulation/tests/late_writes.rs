@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use tests::late_writes::{QUARANTINE, run};
+use simulation::late_writes::{QUARANTINE, run};
 
 const SEEDS: u64 = 300;
 

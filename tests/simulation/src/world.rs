@@ -30,7 +30,7 @@ use crate::clock::VirtualClock;
 use crate::drive::{Task, drive};
 use crate::entropy::SeededEntropy;
 use crate::journal::KeptJournal;
-use crate::sim_queue::SimQueue;
+use crate::queue::SimQueue;
 
 /// How long an event source waits for a first message.
 const POLL_WAIT: Duration = Duration::from_secs(20);
