@@ -28,6 +28,9 @@ use tokio::sync::Notify;
 use self::store::{Change, Store};
 use self::writer::Writer;
 
+/// What the file is called in a data folder.
+pub const FILE_NAME: &str = "queue.sqlite";
+
 /// How the events queue treats its messages. The dead-letter queue shares the retention only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct QueueSettings {

@@ -31,7 +31,7 @@ use crate::console::Console;
 use crate::portal::inner_door::InnerDoor;
 use crate::portal::{self, Portal};
 use crate::pump::Pump;
-use crate::queue::{OpenError, QueueSettings, SqliteQueues};
+use crate::queue::{self, OpenError, QueueSettings, SqliteQueues};
 use crate::server::{self, Doors};
 
 /// How long a stop waits for the batches in hand, and then for the open requests.
@@ -326,7 +326,9 @@ async fn open_queues(
     let (clock, entropy) = (clock.clone(), entropy.clone());
     let behavior = QueueSettings { delay: settings.coalescing_window, ..QueueSettings::default() };
     let queues = match &settings.data {
-        Some(folder) => SqliteQueues::open(&folder.join("queue.sqlite"), clock, entropy, behavior)?,
+        Some(folder) => {
+            SqliteQueues::open(&folder.join(queue::FILE_NAME), clock, entropy, behavior)?
+        }
         None => SqliteQueues::in_memory(clock, entropy, behavior)?,
     };
     // Whoever held these messages is gone. A write of theirs may still land: they wait for the

@@ -6,7 +6,7 @@ use clap::{Parser, Subcommand};
 
 use crate::ending::{Ending, Stopped};
 use crate::output::Output;
-use crate::{catalog, local, properties, serve, track};
+use crate::{catalog, dlq, local, properties, recover, serve, track};
 
 /// Learning progress in HubSpot, without losing an event
 #[derive(Debug, Parser)]
@@ -35,6 +35,8 @@ enum Command {
     Local(local::Args),
     Serve(serve::Args),
     Track(track::Args),
+    Dlq(dlq::Args),
+    Recover(recover::Args),
     Properties(properties::Args),
     Catalog(catalog::Args),
 }
@@ -49,6 +51,8 @@ impl Cli {
             Command::Local(args) => local::run(args, output).await,
             Command::Serve(args) => serve::run(args, output).await,
             Command::Track(args) => track::run(args, output).await,
+            Command::Dlq(args) => dlq::run(args, output).await,
+            Command::Recover(args) => recover::run(args, output).await,
             Command::Properties(args) => properties::run(args, output).await,
             Command::Catalog(args) => catalog::run(args, output),
         }

@@ -10,13 +10,19 @@
 mod catalog;
 mod cli;
 mod crm;
+mod dlq;
 mod ending;
 mod example_catalog;
 mod local;
 mod output;
+mod pace;
 mod properties;
+mod queues;
+mod recover;
+mod requeue;
 mod serve;
 mod stack;
+mod stop;
 mod track;
 
 use std::process::ExitCode;

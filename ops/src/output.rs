@@ -50,9 +50,17 @@ impl Output {
         if !self.is_json {
             return write(&text());
         }
-        let document = serde_json::to_string(document)
+        self.json_line(document)
+    }
+
+    /// Writes one JSON line of data, whatever was asked for: an export has no other form.
+    ///
+    /// # Errors
+    /// [`Stopped::NobodyReads`] and [`Stopped::Output`].
+    pub(crate) fn json_line(&self, value: &impl Serialize) -> Result<(), Stopped> {
+        let line = serde_json::to_string(value)
             .map_err(|error| Stopped::Output(std::io::Error::other(error)))?;
-        write(&document)
+        write(&line)
     }
 
     /// Writes one line for people, and nothing if it is JSON that is asked for: for lists that

@@ -1,14 +1,18 @@
 //! `milepost track`: events from a file or a pipe, sent to a front door, and counted.
 //!
-//! A thread reads lines ([`lines`]); they are cut into batches ([`batches`]), sent with retries
-//! ([`send`]), judged by what comes back ([`mod@fates`]) and counted ([`tally`]).
+//! A thread reads lines ([`lines`], [`mod@csv`]); they are cut into batches ([`batches`]), sent with retries
+//! ([`send`]), judged by what comes back ([`mod@fates`]) and counted ([`tally`]). [`mod@resume`] keeps how
+//! far it came. Envelopes ([`envelopes`]) take another way: onto the queue itself.
 //!
 //! **Invariant**: every line that is not blank has one fate, so the counts add up; and it has the
 //! same event id in every run, so no run counts anything twice.
 
 mod batches;
+mod csv;
+mod envelopes;
 mod fates;
 mod lines;
+mod resume;
 mod send;
 mod tally;
 
@@ -16,8 +20,8 @@ use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
+use clap::ValueEnum;
 use futures_util::{StreamExt as _, stream};
 use host::clock::SystemClock;
 use host::entropy::SystemEntropy;
@@ -28,9 +32,13 @@ use tokio::sync::mpsc;
 
 use crate::ending::{Ending, Stopped};
 use crate::output::Output;
+use crate::pace::Pace;
+use crate::queues::Place;
+use crate::requeue;
 
 use batches::{Batch, Batches};
-use fates::fates;
+use fates::{Fate, fates};
+use resume::Resume;
 use send::{Reply, Sender};
 use tally::{NAMED_MAX, Tally};
 
@@ -43,19 +51,37 @@ const LINES_AHEAD: usize = 1_000;
     long_about = "Send events from a file to a front door, and count what became of them: to try a \
                   stack, to bring in a day that was kept elsewhere, to move from another system.\n\n\
                   Each line is one event, as POST /events/track takes it; blank lines are skipped. \
+                  A file .csv has a header that names the fields: eventName, email, module_slug, ts. \
                   A line without an eventId gets one, made from its number and its content: so a \
                   file can be sent again, after a break or by mistake, and nothing counts twice. \
                   (Leave the lines where they are, then; append only.)\n\n\
+                  With --envelopes each line is a letter of `milepost dlq export`, or an envelope, and \
+                  goes onto the events queue itself: SQS, or with --data that of a `serve` or \
+                  `local`.\n\n\
                   Network faults, 429 and 5xx are retried. It ends with 1 when a line was rejected \
                   or failed, and names those lines; with 3 when the front door can't be reached.",
     after_help = "Example: milepost track examples/events.jsonl\n\
                   Example: zcat events.gz | milepost track - --url https://… --rate 200\n\
+                  Example: milepost track history.csv --resume history.progress\n\
+                  Example: milepost track --envelopes letters.jsonl\n\
                   Read on in docs/http.md."
 )]
 pub(crate) struct Args {
     /// The file with one event a line; - reads standard input
     #[arg(value_name = "FILE|-")]
     file: PathBuf,
+
+    /// How the input is written [default: csv for a file .csv, else jsonl]
+    #[arg(long, value_name = "FORMAT")]
+    format: Option<Format>,
+
+    /// Keep in this file how far it came, and go on from there
+    #[arg(long, value_name = "FILE")]
+    resume: Option<PathBuf>,
+
+    /// The lines are envelopes: put them on the events queue
+    #[arg(long, conflicts_with_all = ["format", "resume", "url", "batch", "concurrency", "token"])]
+    envelopes: bool,
 
     /// The front door, with its stage prefix if it has one
     #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:8787")]
@@ -78,6 +104,18 @@ pub(crate) struct Args {
     /// Send this token along, for IDENTITY_POLICY=signed
     #[arg(long, value_name = "JWT")]
     token: Option<String>,
+
+    #[command(flatten)]
+    place: Place,
+}
+
+/// How an input is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// One JSON object a line
+    Jsonl,
+    /// A header, and one event a record
+    Csv,
 }
 
 /// Runs the command.
@@ -85,20 +123,35 @@ pub(crate) struct Args {
 /// # Errors
 /// [`Stopped`]: the file can't be read, or the front door can't be reached at all.
 pub(crate) async fn run(args: Args, output: &Output) -> Result<Ending, Stopped> {
+    if args.envelopes {
+        let queues = args.place.open()?;
+        return requeue::run(&args.file, envelopes::in_line, args.rate, &queues, output).await;
+    }
+    if args.place.is_typed() {
+        return Err(Stopped::Usage(
+            "--data is for --envelopes; hint: events go to a front door, which --url names".into(),
+        ));
+    }
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
     let entropy = SystemEntropy::seeded().map_err(|fault| Stopped::Usage(fault.to_string()))?;
     let has_token = args.token.is_some();
     let sender = Sender::new(&args.url, args.token, clock.clone(), Arc::new(entropy))?;
+    let resume = Resume::read(args.resume)?;
+    let begun = resume.input();
     let (input, bytes_total) = open(&args.file)?;
+    let format = args.format.unwrap_or_else(|| Format::of(&args.file));
     let bar = output.progress(bytes_total);
 
     // A thread of its own: standard input may stay silent while answers come in, and must not
     // hold up the end of the process.
     let (lines_in, lines_out) = mpsc::channel(LINES_AHEAD);
-    std::thread::spawn(move || lines::read(input, &lines_in));
+    std::thread::spawn(move || match format {
+        Format::Jsonl => lines::read(input, begun, &lines_in),
+        Format::Csv => csv::read(input, begun, &lines_in),
+    });
     let mut batches = Batches::new(lines_out, usize::from(args.batch));
-    let mut pace = Pace { rate: args.rate, next_at: clock.uptime() };
-    let mut run = Run { tally: Tally::default(), has_token, output, bar };
+    let mut pace = Pace::new(args.rate, clock.uptime());
+    let mut run = Run { tally: Tally::default(), resume, has_token, output, bar };
     let began_at = clock.uptime();
 
     // The first batch goes by itself: that there is no front door is found out once, not by many.
@@ -113,7 +166,7 @@ pub(crate) async fn run(args: Args, output: &Output) -> Result<Ending, Stopped> 
                 args.url
             )));
         }
-        run.finished(&first, &reply);
+        run.finished(&first, &reply)?;
     }
     {
         let (sender, clock) = (&sender, &*clock);
@@ -131,7 +184,7 @@ pub(crate) async fn run(args: Args, output: &Output) -> Result<Ending, Stopped> 
         .buffer_unordered(usize::from(args.concurrency));
         let mut sent = std::pin::pin!(sent);
         while let Some((batch, reply)) = sent.next().await {
-            run.finished(&batch, &reply);
+            run.finished(&batch, &reply)?;
         }
     }
     run.bar.finish_and_clear();
@@ -147,17 +200,37 @@ pub(crate) async fn run(args: Args, output: &Output) -> Result<Ending, Stopped> 
     Ok(if tally.wrong() == 0 { Ending::Done } else { Ending::Found })
 }
 
+impl Format {
+    /// What the name of a file promises.
+    fn of(file: &Path) -> Self {
+        let is_csv = file.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("csv"));
+        if is_csv { Self::Csv } else { Self::Jsonl }
+    }
+}
+
 /// A run under way.
 struct Run<'a> {
     tally: Tally,
+    resume: Resume,
     has_token: bool,
     output: &'a Output,
     bar: ProgressBar,
 }
 
 impl Run<'_> {
-    fn finished(&mut self, batch: &Batch, reply: &Reply) {
-        let named = self.tally.count(batch, fates(batch, reply, self.has_token));
+    /// A request is over.
+    ///
+    /// # Errors
+    /// [`Stopped::Usage`], when its progress can't be kept.
+    fn finished(&mut self, batch: &Batch, reply: &Reply) -> Result<(), Stopped> {
+        let fates = fates(batch, reply, self.has_token);
+        for (line, fate) in batch.lines.iter().zip(&fates) {
+            if !matches!(fate, Fate::Failed(_)) {
+                self.resume.through(line);
+            }
+        }
+        self.resume.write()?;
+        let named = self.tally.count(batch, fates);
         self.bar.suspend(|| {
             for line in &named {
                 self.output.note(line.to_string());
@@ -169,23 +242,7 @@ impl Run<'_> {
         self.bar.inc(batch.lines.iter().map(|line| line.bytes).sum());
         let Tally { sent, rejected, failed, .. } = &self.tally;
         self.bar.set_message(format!("{sent} sent, {rejected} rejected, {failed} failed"));
-    }
-}
-
-/// When requests may start, for so many events a second.
-struct Pace {
-    rate: Option<u32>,
-    next_at: Duration,
-}
-
-impl Pace {
-    /// When a request with so many events may start; the one after it, so much later.
-    fn start_of(&mut self, events: usize, now: Duration) -> Duration {
-        let start_at = self.next_at.max(now);
-        if let Some(rate) = self.rate {
-            self.next_at = start_at + Duration::from_secs_f64(events as f64 / f64::from(rate));
-        }
-        start_at
+        Ok(())
     }
 }
 
@@ -209,28 +266,4 @@ fn unreadable(file: &Path, error: &std::io::Error) -> Stopped {
          input",
         file.display()
     ))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn requests_start_no_faster_than_the_rate() {
-        let mut pace = Pace { rate: Some(100), next_at: Duration::ZERO };
-        let ms = Duration::from_millis;
-        assert_eq!(pace.start_of(50, ms(0)), ms(0));
-        assert_eq!(pace.start_of(25, ms(10)), ms(500));
-        assert_eq!(pace.start_of(50, ms(20)), ms(750));
-        // What was not used is not saved up.
-        assert_eq!(pace.start_of(50, ms(9_000)), ms(9_000));
-        assert_eq!(pace.start_of(50, ms(9_000)), ms(9_500));
-    }
-
-    #[test]
-    fn without_a_rate_every_request_starts_at_once() {
-        let mut pace = Pace { rate: None, next_at: Duration::ZERO };
-        assert_eq!(pace.start_of(50, Duration::from_secs(1)), Duration::from_secs(1));
-        assert_eq!(pace.start_of(50, Duration::from_secs(1)), Duration::from_secs(1));
-    }
 }

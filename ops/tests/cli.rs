@@ -10,6 +10,10 @@
 mod contacts;
 #[path = "support/ended.rs"]
 mod ended;
+#[path = "support/killed_replay.rs"]
+mod killed_replay;
+#[path = "support/letters.rs"]
+mod letters;
 #[path = "support/process.rs"]
 mod process;
 
@@ -24,6 +28,10 @@ mod local;
 /// A day of events, sent and sent again.
 #[path = "cli/track.rs"]
 mod track;
+
+/// Dead letters, over each queue; what ingest logged.
+#[path = "cli/dlq.rs"]
+mod dlq;
 
 /// Setting up a portal that knows nothing of Milepost.
 #[path = "cli/properties.rs"]

@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use crate::event::RESERVED_PATHWAY;
 use crate::facts::{Claim, Course, Module, Named, Pathway, Progress, Reached, earliest};
-use crate::limits::{SLUG_UNITS_MAX, is_listable, units};
+use crate::limits::{SLUG_UNITS_MAX, is_key, is_listable, units};
 
 /// Which modules a course has, and which courses a pathway.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -222,6 +222,8 @@ fn slug_fault(slug: &str) -> Option<String> {
         Some("holds a slug of more than 200 characters".into())
     } else if !is_listable(slug) {
         Some(format!("the slug {slug:?} holds ';' or a control character"))
+    } else if !is_key(slug) {
+        Some(format!("the slug {slug:?} is reserved; hint: give it another one"))
     } else {
         None
     }

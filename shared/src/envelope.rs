@@ -8,15 +8,15 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, SubsecRound, Utc};
+use chrono::{DateTime, Utc};
 use serde::{Deserialize, Serialize};
 
 use crate::event::{EventName, Page, RESERVED_PATHWAY};
 use crate::facts::Happening;
 use crate::identity::{Person, sha256_hex};
-use crate::limits::is_listable;
+use crate::limits::{is_key, is_listable};
 use crate::ports::Outgoing;
-use crate::state::instant;
+use crate::state::{instant, time_of};
 
 /// The version that this code writes, and the newest that it reads.
 pub const VERSION: u64 = 1;
@@ -34,8 +34,7 @@ pub struct Envelope {
     pub person: Person,
     /// What happened.
     pub happening: Happening,
-    /// Whether a worker already sent it on to the contact's canonical group: it is never sent on
-    /// again.
+    /// Whether a worker sent it on to the contact's canonical group. For whoever reads the queue.
     pub hopped: bool,
 }
 
@@ -169,15 +168,13 @@ impl Envelope {
         }
         let wire: Wire = serde_json::from_str(body).map_err(unreadable)?;
         let time = |text: &str, what: &str| {
-            DateTime::parse_from_rfc3339(text)
-                .map(|time| time.to_utc().trunc_subsecs(3))
-                .map_err(|_| OpenFault::Invalid(format!("{what} is no time")))
+            time_of(text).ok_or_else(|| OpenFault::Invalid(format!("{what} is no time")))
         };
         let WireContact { email, contact_id } = wire.contact;
         let WireEvent { name, at, pathway, course, module, source, viewed } = wire.event;
-        let slugs = [&pathway, &course, &module];
+        let fits = |slug: &String| !slug.is_empty() && is_listable(slug) && is_key(slug);
         if pathway.as_deref() == Some(RESERVED_PATHWAY)
-            || !slugs.into_iter().flatten().all(|slug| !slug.is_empty() && is_listable(slug))
+            || ![&pathway, &course, &module].into_iter().flatten().all(fits)
         {
             return Err(OpenFault::Invalid("it has a slug that the state can't hold".into()));
         }

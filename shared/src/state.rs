@@ -8,7 +8,7 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, SecondsFormat, SubsecRound, Utc};
+use chrono::{DateTime, Datelike, SecondsFormat, SubsecRound, Utc};
 use serde_json::{Map, Value};
 
 use crate::facts::{Course, Enrolment, Module, Pathway, Progress, Reached};
@@ -168,10 +168,7 @@ fn time(
             Ok(None)
         }
         Some(Value::String(text)) => {
-            let read = DateTime::parse_from_rfc3339(text)
-                .ok()
-                .filter(|_| is_set)
-                .map(|time| time.to_utc().trunc_subsecs(3));
+            let read = time_of(text).filter(|_| is_set);
             if read.is_some() {
                 fields.remove(key);
             }
@@ -258,15 +255,24 @@ fn put_reached(fields: &mut Map<String, Value>, flag: &str, at: &str, reached: O
 fn put_enrolment(fields: &mut Map<String, Value>, enrolment: Option<&Enrolment>) {
     if let Some(Enrolment { at, source }) = enrolment {
         put_reached(fields, "enrolled", "enrolled_at", Some(Reached { at: *at }));
-        if let Some(source) = source {
-            fields.insert("enrollment_source".into(), source.clone().into());
-        }
+        match source {
+            Some(source) => fields.insert("enrollment_source".into(), source.clone().into()),
+            // One that stood there without the flag is not this enrolment's.
+            None => fields.remove("enrollment_source"),
+        };
     }
 }
 
 /// A time as the state and the properties hold it: `YYYY-MM-DDTHH:MM:SS.sssZ`.
 pub fn instant(time: DateTime<Utc>) -> String {
     time.to_rfc3339_opts(SecondsFormat::Millis, true)
+}
+
+/// The time that a text in RFC 3339 gives, cut to milliseconds, if [`instant`] can write it: an
+/// offset can carry a text beyond the years of four digits.
+pub fn time_of(text: &str) -> Option<DateTime<Utc>> {
+    let time = DateTime::parse_from_rfc3339(text).ok()?.to_utc().trunc_subsecs(3);
+    (0..=9999).contains(&time.year()).then_some(time)
 }
 
 #[cfg(test)]

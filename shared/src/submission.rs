@@ -5,12 +5,12 @@
 //!
 //! **Invariant**: an [`Event`] holds no slug that is empty, too long, or would break a list.
 
-use chrono::{DateTime, SubsecRound};
 use serde_json::{Map, Value};
 
 use crate::event::{Event, EventName, Page, RESERVED_PATHWAY, Ts};
 use crate::identity::{self, Person};
-use crate::limits::{SLUG_UNITS_MAX, is_listable, units};
+use crate::limits::{SLUG_UNITS_MAX, is_key, is_listable, units};
+use crate::state::time_of;
 
 /// The longest body of a single event, in bytes.
 pub const SINGLE_BYTES_MAX: usize = 10_000;
@@ -206,11 +206,7 @@ fn read_event(value: &Value) -> Result<Event, Rejection> {
 fn ts(value: Option<&Value>) -> Ts {
     match value {
         None | Some(Value::Null) => Ts::Missing,
-        Some(Value::String(text)) => match DateTime::parse_from_rfc3339(text) {
-            Ok(time) => Ts::Read(time.to_utc().trunc_subsecs(3)),
-            Err(_) => Ts::Unreadable,
-        },
-        Some(_) => Ts::Unreadable,
+        Some(other) => other.as_str().and_then(time_of).map_or(Ts::Unreadable, Ts::Read),
     }
 }
 
@@ -311,7 +307,12 @@ impl Faults {
     }
 
     fn slug(&mut self, path: &str, value: Option<&Value>) -> Option<String> {
-        self.listable(path, value, SLUG_UNITS_MAX)
+        let slug = self.listable(path, value, SLUG_UNITS_MAX)?;
+        if !is_key(&slug) {
+            self.add(path, "is reserved");
+            return None;
+        }
+        Some(slug)
     }
 }
 

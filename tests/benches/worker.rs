@@ -54,13 +54,13 @@ fn world_of(workers: u32, burst_limit: u32, heeds_trace_ids: bool) -> World {
         text: json!({ "slug": "c", "modules": ["m-0"] }).to_string(),
     };
     World::new(&WorldSettings {
-        seed: 1,
         workers,
         burst_limit,
         window: Duration::ZERO,
         latency_ms: (35, 90),
         catalog: Catalog::read(&[file]).0,
         heeds_trace_ids,
+        ..WorldSettings::of_seed(1)
     })
 }
 
@@ -97,7 +97,8 @@ async fn fill(world: &World, people: usize, each: usize) {
 /// Works off a backlog that is there before the workers begin; gives calls and virtual time.
 fn drain(world: &World, people: usize, each: usize) -> (u64, Duration) {
     let before = world.portal.stats().calls;
-    simulation::drive::drive(&world.clock, vec![Box::pin(fill(world, people, each))], HOUR);
+    simulation::drive::drive(&world.clock, vec![Box::pin(fill(world, people, each))], HOUR)
+        .unwrap();
     let took = world.run(async {}, DAYS);
     (world.portal.stats().calls - before, took)
 }
@@ -157,7 +158,7 @@ fn culprits() {
                         world.track(&json!({ "events": batch })).await;
                     }
                 };
-                simulation::drive::drive(&world.clock, vec![Box::pin(script)], HOUR);
+                simulation::drive::drive(&world.clock, vec![Box::pin(script)], HOUR).unwrap();
                 world.run(async {}, DAYS);
                 let dead = world.dead_letters.messages();
                 let mut reasons: Vec<_> =

@@ -318,18 +318,11 @@ async fn a_send_with_an_unknown_outcome_is_left_alone_and_repeated_without_doubl
 #[test]
 fn every_accepted_event_is_there_once_shuffled_duplicated_and_over_a_bad_line() {
     for seed in 0..30 {
-        let mut world = World::new(&WorldSettings {
-            seed,
-            workers: 2,
-            burst_limit: 100,
-            window: Duration::from_secs(1),
-            latency_ms: (20, 400),
+        let world = World::new(&WorldSettings {
             catalog: golden::catalog(),
-            heeds_trace_ids: true,
+            backend: Backend::Events,
+            ..WorldSettings::of_seed(seed)
         });
-        for worker in &mut world.workers {
-            worker.settings.backend = Backend::Events;
-        }
         world.portal.define_milepost_events();
         for (kind, probability) in [
             (FaultKind::LateLanding { after_ms: 20_000 }, 0.10),

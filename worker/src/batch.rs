@@ -45,10 +45,10 @@ pub fn open(deliveries: Vec<Held>) -> (Vec<Opened>, Vec<Settled>) {
 
 /// Puts together what belongs together.
 pub fn coalesce(opened: Vec<Opened>) -> Vec<Coalesced> {
-    let mut by_person: BTreeMap<(Person, String, bool), Coalesced> = BTreeMap::new();
+    let mut by_person: BTreeMap<(Person, String), Coalesced> = BTreeMap::new();
     for opened in opened {
-        let Envelope { person, hopped, happening, .. } = &opened.envelope;
-        let key = (person.clone(), opened.held.delivery.group.clone(), *hopped);
+        let Envelope { person, happening, .. } = &opened.envelope;
+        let key = (person.clone(), opened.held.delivery.group.clone());
         let facts = Facts::of(happening);
         let coalesced = by_person.entry(key).or_insert_with(|| Coalesced {
             person: person.clone(),

@@ -14,10 +14,11 @@ use hubspot::contact::{Contact, Properties};
 use hubspot::fault::Refusal;
 use shared::catalog::Catalog;
 use shared::dead_letter::{Reason, Verdict};
-use shared::envelope::Envelope;
+use shared::envelope::{Envelope, deduplication_id};
 use shared::facts::{Claim, Facts};
 use shared::identity::Person;
 use shared::milestones::{StateFault, Values, milestones};
+use shared::ports::Outgoing;
 use shared::properties::{EMAIL, LIFECYCLE_STAGE, LIFECYCLE_STAGE_NEW};
 
 use crate::batch::Coalesced;
@@ -175,17 +176,19 @@ fn canonical(contact: &Contact) -> Option<Person> {
     Person::new(contact.email.as_deref(), Some(&contact.id))
 }
 
-/// Whether these messages are in another group than the contact's canonical one. A message that
-/// hopped stays where it is, whatever changed meanwhile: there are never two hops.
+/// Whether these messages are in another group than the contact's canonical one.
 fn is_elsewhere(opened: &[Opened], canonical: &Person) -> bool {
-    opened.first().is_some_and(|first| {
-        !first.envelope.hopped && first.held.delivery.group != canonical.group()
-    })
+    opened.first().is_some_and(|first| first.held.delivery.group != canonical.group())
 }
 
+/// To the canonical group, as often as that changes: people rename and merge contacts while their
+/// messages wait. The deduplication id is this message's own: that of the event would be swallowed
+/// where a contact gets its old name back within five minutes.
 fn hand_on(opened: &Opened, canonical: &Person) -> Settlement {
     let envelope = Envelope { person: canonical.clone(), hopped: true, ..opened.envelope.clone() };
-    Settlement::HandedOn(envelope.seal())
+    let sealed = envelope.seal();
+    let deduplication_id = deduplication_id(&sealed.group, &opened.held.delivery.message_id);
+    Settlement::HandedOn(Outgoing { deduplication_id, ..sealed })
 }
 
 /// What HubSpot's refusal of one record means for its messages.

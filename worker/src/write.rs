@@ -44,8 +44,9 @@ pub enum WriteResult {
     Failed(CallFault),
 }
 
-/// Writes all, and says of each what became of it. Another call is begun only while `time_left`
-/// allows one: a process that is ended in the middle of a write leaves its outcome unknown.
+/// Writes all, and says of each what became of it. A call is begun only while `time_left` allows
+/// one: a process that is ended in the middle of a write leaves its outcome unknown, and one that
+/// stood still since it read (a suspended machine) holds the contacts no more.
 pub async fn write(
     client: &Client,
     entropy: &dyn Entropy,
@@ -58,18 +59,16 @@ pub async fn write(
     let mut chunks: Vec<Vec<Write>> = chunks(existing).into_iter().chain(chunks(new)).collect();
     // A fault that is not about one request stops the rest: they would meet it too.
     let mut stopped: Option<CallFault> = None;
-    let mut chunks_sent = 0;
     // A chunk is written, or cut into smaller ones: at most 2 × writes rounds.
     while let Some(chunk) = chunks.pop() {
         if let Some(fault) = &stopped {
             results.extend(chunk.into_iter().map(|w| (w, WriteResult::Failed(fault.clone()))));
             continue;
         }
-        if chunks_sent > 0 && time_left() < WRITE_WORST_CASE {
+        if time_left() < WRITE_WORST_CASE {
             results.extend(chunk.into_iter().map(|w| (w, WriteResult::Again(Duration::ZERO))));
             continue;
         }
-        chunks_sent += 1;
         let traced: BTreeMap<String, Write> = chunk
             .into_iter()
             .map(|write| (format!("{:016x}", entropy.next_u64()), write))

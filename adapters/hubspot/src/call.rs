@@ -4,7 +4,8 @@
 //! is made again only if it certainly was not applied (it never left, or the token was refused and
 //! a newer one is there), and only once; whatever else becomes of it is the caller's to know.
 //!
-//! **Invariant**: a call ends within [`READ_WORST_CASE`] or [`WRITE_WORST_CASE`].
+//! **Invariant**: a call ends within [`READ_WORST_CASE`] or [`WRITE_WORST_CASE`], and no request
+//! leaves so late that it could not.
 
 use std::time::Duration;
 
@@ -120,6 +121,15 @@ impl Client {
             let Pause { policy, wait, .. } = pause;
             Missed::Fault(CallFault::Throttled { policy, wait })
         })?;
+        // A process that stood still while it waited (a suspended machine, a frozen environment) may
+        // hold its messages no more: what it would write could be older than what is there.
+        if self.clock.uptime() + call.timeout() > deadline {
+            let detail = "not sent: the process stood still for longer than it may hold a contact";
+            return Err(Missed::Fault(CallFault::Moment {
+                detail: detail.to_owned(),
+                wait: Duration::ZERO,
+            }));
+        }
         let request = Request {
             method: call.method.clone(),
             path: call.path.clone(),

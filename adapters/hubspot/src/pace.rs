@@ -321,9 +321,8 @@ impl Pace {
 impl State {
     /// What keeps all calls back at this uptime, and for how long yet.
     fn pause(&self, now: Duration) -> Option<(LimitPolicy, Duration)> {
-        let paused = self.paused.filter(|(_, until)| *until > now);
         let slowed = (LimitPolicy::TenSecondly, self.slowed_until);
-        let (policy, until) = match paused {
+        let (policy, until) = match self.paused {
             Some(paused) if paused.1 >= slowed.1 => paused,
             _ => slowed,
         };

@@ -101,7 +101,7 @@ mod tests {
     use super::*;
 
     fn line(number: u64, bytes: usize, is_alone: bool) -> Line {
-        Line { number, text: vec![b'x'; bytes], is_alone, bytes: bytes as u64 }
+        Line { number, after: 0, text: vec![b'x'; bytes], is_alone, bytes: bytes as u64 }
     }
 
     fn numbers(cut: &VecDeque<Batch>) -> Vec<Vec<u64>> {

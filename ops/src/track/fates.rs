@@ -146,6 +146,7 @@ mod tests {
     fn check(lines: &[&str], status: u16, body: &str, expected: &str) {
         let line = |(number, text): (u64, &&str)| Line {
             number,
+            after: 0,
             text: text.as_bytes().to_vec(),
             is_alone: false,
             bytes: 0,

@@ -13,13 +13,19 @@ use shared::submission::BATCH_BYTES_MAX;
 use tokio::sync::mpsc;
 
 /// The longest part of a line that is kept. A longer line is refused by its length anyway.
-const LINE_BYTES_MAX: usize = BATCH_BYTES_MAX + 1;
+pub(super) const LINE_BYTES_MAX: usize = BATCH_BYTES_MAX + 1;
+
+/// How much of a hash is kept, in bytes.
+const DIGEST_BYTES: usize = 16;
 
 /// One line that is not blank.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Line {
     /// Its number, from 1.
     pub(super) number: u64,
+    /// The number of the line before it that was not blank, or of the one that is through; 0
+    /// before the first.
+    pub(super) after: u64,
     /// What is sent.
     pub(super) text: Vec<u8>,
     /// Whether it can't share a request: it is no JSON object, or brings a token of its own.
@@ -28,15 +34,57 @@ pub(super) struct Line {
     pub(super) bytes: u64,
 }
 
+/// Where an input is taken up: behind the lines that are through, if there are any.
+#[derive(Debug, Default)]
+pub(super) struct Input {
+    through: u64,
+    first_line: Option<String>,
+    has_begun: bool,
+}
+
+impl Input {
+    /// Behind this line, of an input that begins so.
+    pub(super) fn from(through: u64, first_line: Option<String>) -> Self {
+        Self { through, first_line, has_begun: false }
+    }
+
+    /// The line, with its place; none if it is through already.
+    ///
+    /// # Errors
+    /// When the input does not begin as it should.
+    pub(super) fn next(&mut self, line: Line) -> std::io::Result<Option<Line>> {
+        if !std::mem::replace(&mut self.has_begun, true)
+            && self.first_line.as_ref().is_some_and(|first| *first != line.digest())
+        {
+            return Err(std::io::Error::new(
+                std::io::ErrorKind::InvalidData,
+                "it does not begin as the input that --resume keeps the progress of",
+            ));
+        }
+        if line.number <= self.through {
+            return Ok(None);
+        }
+        let after = std::mem::replace(&mut self.through, line.number);
+        Ok(Some(Line { after, ..line }))
+    }
+}
+
 /// Reads lines until the input ends, or nobody takes them any more.
-pub(super) fn read(mut input: impl BufRead, lines: &mpsc::Sender<std::io::Result<Line>>) {
+pub(super) fn read(
+    mut input: impl BufRead,
+    mut begun: Input,
+    lines: &mpsc::Sender<std::io::Result<Line>>,
+) {
     for number in 1.. {
-        let sent = match read_line(&mut input) {
-            Ok(raw) if raw.bytes == 0 => return,
-            Ok(raw) => match Line::of(number, raw) {
-                Some(line) => lines.blocking_send(Ok(line)),
-                None => continue,
-            },
+        let next = read_line(&mut input).and_then(|raw| {
+            let is_end = raw.bytes == 0;
+            let line = Line::of(number, raw);
+            Ok((is_end, line.map_or(Ok(None), |line| begun.next(line))?))
+        });
+        let sent = match next {
+            Ok((true, _)) => return,
+            Ok((false, None)) => continue,
+            Ok((false, Some(line))) => lines.blocking_send(Ok(line)),
             Err(error) => {
                 // Nothing can be read after this, whether it is heard or not.
                 let _heard = lines.blocking_send(Err(error));
@@ -71,6 +119,11 @@ impl Line {
         if text.is_empty() {
             return None;
         }
+        Some(Self { bytes, ..Self::of_text(number, text) })
+    }
+
+    /// The line that a text is.
+    pub(super) fn of_text(number: u64, text: &[u8]) -> Self {
         let (text, is_alone) = match serde_json::from_slice::<Map<String, Value>>(text) {
             Ok(event) => {
                 let is_alone = event.contains_key("token");
@@ -78,7 +131,18 @@ impl Line {
             }
             Err(_) => (text.to_vec(), true),
         };
-        Some(Self { number, text, is_alone, bytes })
+        Self { number, after: 0, text, is_alone, bytes: 0 }
+    }
+
+    /// The line that an object makes, as a record of CSV does.
+    pub(super) fn of_object(number: u64, event: Map<String, Value>, bytes: u64) -> Self {
+        let text = Value::from(event).to_string();
+        Self { bytes, ..Self::of_text(number, text.as_bytes()) }
+    }
+
+    /// What tells this line from others.
+    pub(super) fn digest(&self) -> String {
+        hex(&Sha256::digest(&self.text))
     }
 }
 
@@ -89,10 +153,13 @@ fn with_id(text: &[u8], mut event: Map<String, Value>, number: u64) -> Vec<u8> {
         return text.to_vec();
     }
     let hash = Sha256::new().chain_update(number.to_be_bytes()).chain_update(text).finalize();
-    let hex: String = hash.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
-    event.insert("eventId".to_owned(), format!("track-{hex}").into());
+    event.insert("eventId".to_owned(), format!("track-{}", hex(&hash)).into());
     // A map that was JSON is JSON again.
     serde_json::to_vec(&event).unwrap_or_else(|_| text.to_vec())
+}
+
+fn hex(hash: &[u8]) -> String {
+    hash.iter().take(DIGEST_BYTES).map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]
@@ -101,7 +168,7 @@ mod tests {
 
     fn lines(input: &[u8]) -> Vec<Line> {
         let (send, mut receive) = mpsc::channel(100);
-        read(input, &send);
+        read(input, Input::default(), &send);
         std::iter::from_fn(|| receive.try_recv().ok()).map(Result::unwrap).collect()
     }
 
@@ -139,6 +206,20 @@ mod tests {
         let read = lines(b"{\"eventName\":\"x\"}\n[1]\nnot json\n\xff\xfe\n{\"token\":\"t\"}\n");
         let alone: Vec<bool> = read.iter().map(|line| line.is_alone).collect();
         assert_eq!(alone, [false, true, true, true, true]);
+    }
+
+    #[test]
+    fn an_input_is_taken_up_behind_what_is_through_and_only_if_it_begins_as_it_did() {
+        let from = |first: &str, input: &str| {
+            let (send, mut receive) = mpsc::channel(100);
+            let first = Line::of_text(1, first.as_bytes()).digest();
+            read(input.as_bytes(), Input::from(2, Some(first)), &send);
+            std::iter::from_fn(|| receive.try_recv().ok()).collect::<Vec<_>>()
+        };
+        let read = from("{}", "{}\n{}\n\n{}\n{}");
+        let places: Vec<_> = read.iter().flatten().map(|line| (line.after, line.number)).collect();
+        assert_eq!(places, [(2, 4), (4, 5)]);
+        assert!(from("{}", "[]\n{}\n{}")[0].is_err());
     }
 
     #[test]

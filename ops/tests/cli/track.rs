@@ -217,3 +217,32 @@ async fn body(stream: &mut tokio::net::TcpStream) -> Value {
         }
     }
 }
+
+#[tokio::test]
+async fn a_table_is_sent_and_taken_up_again_where_it_was_left() {
+    let stack = Running::local(&[]).await;
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (table, progress) = (path("history.csv"), path("history.progress"));
+    let header = "eventName,email,pathway_slug,ts\n";
+    let row = |name: &str| {
+        format!("learning_pathway_enrolled,{name}@example.org,p,2026-01-18T17:30:00Z\n")
+    };
+    let sent = async |rows: &[&str]| {
+        let text: String = rows.iter().map(|name| row(name)).collect();
+        std::fs::write(&table, format!("{header}{text}")).unwrap();
+        let arguments = ["track", &table, "--json", "--resume", &progress, "--url", stack.api()];
+        let output = run(&mut milepost(&arguments)).await;
+        (output.status.code(), stdout(&output).to_owned())
+    };
+    let counted = |sent: (Option<i32>, String)| {
+        assert_eq!(sent.0, Some(0), "{sent:?}");
+        let counts: Value = serde_json::from_str(&sent.1).unwrap();
+        counts["accepted"].as_u64().unwrap()
+    };
+    assert_eq!(counted(sent(&["ada", "bob"]).await), 2);
+    assert_eq!(counted(sent(&["ada", "bob", "eve"]).await), 1);
+    assert_eq!(counted(sent(&["ada", "bob", "eve"]).await), 0);
+    assert_eq!(sent(&["eve", "bob"]).await.0, Some(2), "another table is not gone on with");
+    stack.stop("INT").await;
+}

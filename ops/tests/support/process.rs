@@ -45,7 +45,12 @@ impl Running {
 
     /// Starts a stack that prints JSON and waits until it is ready.
     pub(crate) async fn start(command: &mut Command) -> Self {
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        Self::start_telling(command, Stdio::null()).await
+    }
+
+    /// The same, with its log lines put there.
+    pub(crate) async fn start_telling(command: &mut Command, log: Stdio) -> Self {
+        let mut child = command.stdout(Stdio::piped()).stderr(log).spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         let first = tokio::time::timeout(PATIENCE, lines.next_line()).await;
         let first = first.expect("it starts in time").unwrap().expect("it starts");

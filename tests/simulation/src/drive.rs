@@ -24,11 +24,32 @@ impl Wake for Woken {
     }
 }
 
+/// Why a run did not come to its end.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Stuck {
+    /// Nothing goes on, and nothing will.
+    #[error("{tasks} tasks wait for what never comes")]
+    Idle {
+        /// How many wait.
+        tasks: usize,
+    },
+    /// It goes on for longer than it may.
+    #[error("not done after {after:?} of virtual time")]
+    Long {
+        /// How long it went on.
+        after: Duration,
+    },
+}
+
 /// Drives all tasks until the last is done; says how much virtual time that took.
 ///
-/// # Panics
-/// When nothing goes on and nothing will, or when it takes longer than `time_max`.
-pub fn drive(clock: &VirtualClock, tasks: Vec<Task<'_>>, time_max: Duration) -> Duration {
+/// # Errors
+/// [`Stuck`], when they wait for ever or take longer than `time_max`.
+pub fn drive(
+    clock: &VirtualClock,
+    tasks: Vec<Task<'_>>,
+    time_max: Duration,
+) -> Result<Duration, Stuck> {
     let begun_at = clock.uptime();
     let mut running: Vec<(Task<'_>, Arc<Woken>)> =
         tasks.into_iter().map(|task| (task, Arc::new(Woken(AtomicBool::new(true))))).collect();
@@ -45,11 +66,12 @@ pub fn drive(clock: &VirtualClock, tasks: Vec<Task<'_>>, time_max: Duration) -> 
         if went_on || running.is_empty() {
             continue;
         }
-        let next = clock.next_wake();
-        assert!(next.is_some(), "{} tasks wait for what never comes", running.len());
-        clock.advance(next.unwrap_or_default());
-        let took = clock.uptime() - begun_at;
-        assert!(took <= time_max, "not done after {took:?} of virtual time");
+        let next = clock.next_wake().ok_or(Stuck::Idle { tasks: running.len() })?;
+        clock.advance(next);
+        let after = clock.uptime() - begun_at;
+        if after > time_max {
+            return Err(Stuck::Long { after });
+        }
     }
-    clock.uptime() - begun_at
+    Ok(clock.uptime() - begun_at)
 }

@@ -13,6 +13,22 @@ impl SeededEntropy {
     pub fn new(seed: u64) -> Self {
         Self(AtomicU64::new(seed))
     }
+
+    /// A number below `bound`; 0 where that is 0.
+    pub fn below(&self, bound: u64) -> u64 {
+        self.next_u64() % bound.max(1)
+    }
+
+    /// True with this probability.
+    pub fn happens(&self, probability: f64) -> bool {
+        // The upper 53 bits are what a float holds exactly.
+        ((self.next_u64() >> 11) as f64 / (1_u64 << 53) as f64) < probability
+    }
+
+    /// One of these.
+    pub fn pick<T: Copy>(&self, of: &[T]) -> Option<T> {
+        of.get(self.below(of.len() as u64) as usize).copied()
+    }
 }
 
 impl Entropy for SeededEntropy {

@@ -8,6 +8,10 @@ use shared::submission::{self, Submitted};
 
 /// The facts of one event's body that was received then, if it is valid.
 pub fn facts(body: &Value, received_at: DateTime<Utc>) -> Option<Facts> {
+    planted::without(|| fold(body, received_at))
+}
+
+fn fold(body: &Value, received_at: DateTime<Utc>) -> Option<Facts> {
     let submission = submission::read(body.to_string().as_bytes()).ok()?;
     let Submitted::Single(event) = submission.events else { return None };
     let at = event.when(received_at).at;

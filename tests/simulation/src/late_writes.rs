@@ -41,18 +41,11 @@ fn catalog() -> Catalog {
 /// # Panics
 /// When the world can't be built or does not come to rest.
 pub fn run(seed: u64, quarantine: Duration) -> Result<(), String> {
-    let mut world = World::new(&WorldSettings {
-        seed,
-        workers: 2,
-        burst_limit: 100,
-        window: Duration::from_secs(1),
-        latency_ms: (20, 400),
+    let world = World::new(&WorldSettings {
         catalog: catalog(),
-        heeds_trace_ids: true,
+        quarantine: Some(quarantine),
+        ..WorldSettings::of_seed(seed)
     });
-    for worker in &mut world.workers {
-        worker.settings.quarantine = quarantine;
-    }
     for (kind, probability) in [
         (FaultKind::LateLanding { after_ms: 25_000 }, 0.10),
         (FaultKind::LateLanding { after_ms: world.below(25_000) }, 0.10),

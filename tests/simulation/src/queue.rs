@@ -1,7 +1,8 @@
 //! A FIFO queue for simulations: the rules of SQS in a vector, on virtual time, without a thread.
 //!
-//! In: the `Queue` port. Out: deliveries in an order that a seed chooses among open groups, now and
-//! then one that was delivered before. It holds `queue_laws` like the real ones.
+//! In: the `Queue` port. Out: deliveries in an order that a seed chooses among open groups. Without
+//! [`Troubles`] it holds `queue_laws` like the real ones; with them it does what SQS may do on a bad
+//! day. A [`Watch`] is told what came and what went.
 //!
 //! **Invariant**: everything it does follows from its calls, its clock and its seed.
 
@@ -12,10 +13,16 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use shared::ports::{Clock, Delivery, Depth, Entropy, Outgoing, Queue, QueueFault, ReceiveRequest};
+use shared::ports::{Clock, Delivery, Depth, Outgoing, Queue, QueueFault, ReceiveRequest};
 use tokio::sync::Notify;
 
 use crate::clock::VirtualClock;
+use crate::entropy::SeededEntropy;
+use crate::fired::Fired;
+
+mod troubles;
+
+pub use troubles::Troubles;
 
 /// SQS: how long a deduplication id is remembered.
 const KNOWN_FOR: Duration = Duration::from_secs(300);
@@ -23,13 +30,23 @@ const KNOWN_FOR: Duration = Duration::from_secs(300);
 /// SQS: the longest body.
 const BODY_BYTES_MAX: usize = 1_048_576;
 
+/// Is told what comes to a queue and what leaves it.
+pub trait Watch: Send + Sync {
+    /// A message was deleted, at this receive count.
+    fn deleted(&self, message: &Outgoing, receive_count: u32);
+
+    /// A message was received so often that the queue itself moved it away.
+    fn moved_away(&self, message: &Outgoing);
+}
+
 /// A queue. Clones are the same queue.
 #[derive(Clone)]
 pub struct SimQueue {
     clock: VirtualClock,
-    chance: Arc<dyn Entropy>,
+    chance: Arc<SeededEntropy>,
     delay: Duration,
     redrive: Option<(u32, Arc<SimQueue>)>,
+    fired: Arc<Fired>,
     changed: Arc<Notify>,
     state: Arc<Mutex<State>>,
 }
@@ -41,6 +58,8 @@ struct State {
     /// By group, then by the order of sending. A group that holds nothing is not there.
     groups: BTreeMap<String, BTreeMap<u64, Stored>>,
     known: BTreeMap<(String, String), Duration>,
+    troubles: Troubles,
+    watch: Option<Arc<dyn Watch>>,
 }
 
 struct Stored {
@@ -49,6 +68,8 @@ struct Stored {
     receive_count: u32,
     receipt: Option<u64>,
     hidden_until: Duration,
+    /// Received, and not put off since.
+    is_in_hand: bool,
 }
 
 impl Stored {
@@ -63,9 +84,26 @@ impl Stored {
 
 impl SimQueue {
     /// An empty queue whose new messages stay hidden for `delay`.
-    pub fn new(clock: VirtualClock, chance: Arc<dyn Entropy>, delay: Duration) -> Self {
-        let changed = Arc::default();
-        Self { clock, chance, delay, redrive: None, changed, state: Arc::default() }
+    pub fn new(clock: VirtualClock, chance: Arc<SeededEntropy>, delay: Duration) -> Self {
+        let (fired, changed, state) = Default::default();
+        Self { clock, chance, delay, redrive: None, fired, changed, state }
+    }
+
+    /// The same queue, counting its troubles here.
+    #[must_use]
+    pub fn counting(self, fired: Arc<Fired>) -> Self {
+        Self { fired, ..self }
+    }
+
+    /// Sets the troubles from now on.
+    pub fn trouble(&self, troubles: Troubles) {
+        self.state().troubles = troubles;
+        self.changed.notify_waiters();
+    }
+
+    /// Whom to tell from now on.
+    pub fn watch(&self, watch: Arc<dyn Watch>) {
+        self.state().watch = Some(watch);
     }
 
     /// The same queue, but a message that was received `max_receive_count` times goes to the other
@@ -81,6 +119,31 @@ impl SimQueue {
         state.groups.values().flat_map(|g| g.values()).map(|s| s.message.clone()).collect()
     }
 
+    /// How many messages are such.
+    pub fn count(&self, is_such: impl Fn(&Outgoing) -> bool) -> usize {
+        let state = self.state();
+        let stored = state.groups.values().flat_map(BTreeMap::values);
+        stored.filter(|stored| is_such(&stored.message)).count()
+    }
+
+    /// The messages that are in somebody's hands.
+    pub fn in_hand(&self) -> Vec<Outgoing> {
+        let now = self.clock.uptime();
+        let state = self.state();
+        let stored = state.groups.values().flat_map(BTreeMap::values);
+        let in_hand = stored.filter(|stored| stored.is_in_hand && stored.is_hidden(now));
+        in_hand.map(|stored| stored.message.clone()).collect()
+    }
+
+    /// Takes messages off, as a person with the console does.
+    pub fn take_off(&self, is_such: impl Fn(&Outgoing) -> bool) {
+        let mut state = self.state();
+        for group in state.groups.values_mut() {
+            group.retain(|_, stored| !is_such(&stored.message));
+        }
+        state.groups.retain(|_, group| !group.is_empty());
+    }
+
     /// Whether nothing stands in the queue.
     pub fn is_empty(&self) -> bool {
         self.state().groups.is_empty()
@@ -89,18 +152,21 @@ impl SimQueue {
     fn take(&self, request: &ReceiveRequest) -> Vec<Delivery> {
         let now = self.clock.uptime();
         let mut state = self.state();
-        let State { receipts, groups, .. } = &mut *state;
+        let State { receipts, groups, troubles, .. } = &mut *state;
         let is_open = |group: &BTreeMap<u64, Stored>| {
             group.values().next().is_some_and(|head| !head.is_hidden(now))
                 && !group.values().any(|stored| stored.is_in_flight(now))
         };
         let mut open: Vec<&mut BTreeMap<u64, Stored>> =
             groups.values_mut().filter(|group| is_open(group)).collect();
+        if troubles.held_back > 0.0 {
+            open.retain(|_| !self.meets("group held back", troubles.held_back));
+        }
         let mut taken = Vec::new();
         let mut dead = Vec::new();
         // SQS promises order within a group and none among groups.
         while !open.is_empty() && taken.len() < request.messages_max as usize {
-            let group = open.swap_remove((self.chance.next_u64() % open.len() as u64) as usize);
+            let group = open.swap_remove(self.chance.below(open.len() as u64) as usize);
             for (number, stored) in group.iter_mut() {
                 if stored.is_hidden(now) || taken.len() >= request.messages_max as usize {
                     break;
@@ -114,18 +180,46 @@ impl SimQueue {
                 *receipts += 1;
                 stored.receive_count += 1;
                 stored.receipt = Some(*receipts);
+                stored.is_in_hand = true;
                 stored.hidden_until = now + request.visibility;
                 taken.push(delivery(*number, *receipts, stored));
             }
         }
-        for (group, number) in dead {
-            if let Some(stored) = state.remove(&group, number)
-                && let Some((_, dead_letters)) = &self.redrive
-            {
-                dead_letters.put(stored.message);
+        let watch = state.watch.clone();
+        let dead: Vec<Stored> =
+            dead.into_iter().filter_map(|(group, number)| state.remove(&group, number)).collect();
+        drop(state);
+        for Stored { message, .. } in dead {
+            if let Some(watch) = &watch {
+                watch.moved_away(&message);
+            }
+            if let Some((_, dead_letters)) = &self.redrive {
+                dead_letters.put(message);
             }
         }
         taken
+    }
+
+    /// Whether a trouble of this probability strikes now.
+    fn meets(&self, name: &'static str, probability: f64) -> bool {
+        let meets = probability > 0.0 && self.chance.happens(probability);
+        if meets {
+            self.fired.strike(name);
+        }
+        meets
+    }
+
+    /// What a call meets before it does anything.
+    async fn approach(&self) -> Result<Troubles, QueueFault> {
+        let troubles = self.state().troubles;
+        if self.meets("queue slow", troubles.slow) {
+            self.clock.sleep(Duration::from_millis(self.chance.below(2_000))).await;
+        }
+        if troubles.away {
+            self.fired.strike("queue away");
+            return Err(QueueFault::Unavailable("nobody answers".into()));
+        }
+        Ok(troubles)
     }
 
     /// When the next message shows that is hidden now.
@@ -150,13 +244,22 @@ impl SimQueue {
             sent_at: self.clock.now(),
             receive_count: 0,
             receipt: None,
+            is_in_hand: false,
             hidden_until: now + self.delay,
             message,
         };
         state.groups.entry(stored.message.group.clone()).or_default().insert(number, stored);
     }
 
-    fn settle(&self, delivery: &Delivery, visibility: Option<Duration>) -> Result<(), QueueFault> {
+    fn settle(
+        &self,
+        delivery: &Delivery,
+        visibility: Option<Duration>,
+        troubles: Troubles,
+    ) -> Result<(), QueueFault> {
+        if self.meets("settling throttled", troubles.throttled) {
+            return Err(QueueFault::Unavailable("throttled".into()));
+        }
         let now = self.clock.uptime();
         let mut state = self.state();
         let receipt: Option<u64> = delivery.receipt_handle.parse().ok();
@@ -166,13 +269,55 @@ impl SimQueue {
         if stored.receipt != receipt || !stored.is_hidden(now) {
             return Err(QueueFault::Stale);
         }
+        if visibility.is_none() && self.meets("visibility ended too soon", troubles.stale) {
+            stored.hidden_until = now;
+            return Err(QueueFault::Stale);
+        }
         match visibility {
-            Some(visibility) => stored.hidden_until = now + visibility,
+            Some(visibility) => {
+                stored.hidden_until = now + visibility;
+                stored.is_in_hand = false;
+            }
             None => {
-                let _deleted = state.remove(&delivery.group, number);
+                let deleted = state.remove(&delivery.group, number);
+                let watch = state.watch.clone();
+                drop(state);
+                if let (Some(watch), Some(deleted)) = (watch, &deleted) {
+                    watch.deleted(&deleted.message, deleted.receive_count);
+                }
+                if let Some(mut again) = deleted
+                    && self.meets("delivered twice", troubles.twice)
+                {
+                    again.hidden_until = now;
+                    let group = again.message.group.clone();
+                    self.state().groups.entry(group).or_default().insert(number, again);
+                }
             }
         }
+        if self.meets("settling's answer lost", troubles.lost) {
+            return Err(QueueFault::Unavailable("the answer is lost".into()));
+        }
         Ok(())
+    }
+
+    async fn settle_all(
+        &self,
+        deliveries: impl Iterator<Item = (Delivery, Option<Duration>)> + Send,
+    ) -> Vec<(Delivery, QueueFault)> {
+        let deliveries: Vec<_> = deliveries.collect();
+        let troubles = match self.approach().await {
+            Ok(troubles) => troubles,
+            Err(fault) => {
+                return deliveries.into_iter().map(|(one, _)| (one, fault.clone())).collect();
+            }
+        };
+        let settle = |(delivery, visibility): (Delivery, Option<Duration>)| {
+            let fault = self.settle(&delivery, visibility, troubles).err()?;
+            Some((delivery, fault))
+        };
+        let refused = deliveries.into_iter().filter_map(settle).collect();
+        self.changed.notify_waiters();
+        refused
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -207,11 +352,21 @@ impl State {
 #[async_trait]
 impl Queue for SimQueue {
     async fn send(&self, messages: Vec<Outgoing>) -> Vec<Result<(), QueueFault>> {
+        let troubles = match self.approach().await {
+            Ok(troubles) => troubles,
+            Err(fault) => return messages.iter().map(|_| Err(fault.clone())).collect(),
+        };
         let put = |message: Outgoing| {
             if message.body.is_empty() || message.body.len() > BODY_BYTES_MAX {
                 return Err(QueueFault::Refused("the body is empty or over 1 MiB".into()));
             }
+            if self.meets("send throttled", troubles.throttled) {
+                return Err(QueueFault::Unavailable("throttled".into()));
+            }
             self.put(message);
+            if self.meets("send's answer lost", troubles.lost) {
+                return Err(QueueFault::Unavailable("the answer is lost".into()));
+            }
             Ok(())
         };
         let answers = messages.into_iter().map(put).collect();
@@ -222,14 +377,24 @@ impl Queue for SimQueue {
     async fn receive(&self, request: ReceiveRequest) -> Result<Vec<Delivery>, QueueFault> {
         let until = self.clock.uptime() + request.wait;
         loop {
+            let troubles = self.approach().await?;
+            if self.meets("receive throttled", troubles.throttled) {
+                return Err(QueueFault::Unavailable("throttled".into()));
+            }
             let mut changed = pin!(self.changed.notified());
             changed.as_mut().enable();
             let taken = self.take(&request);
             let left = until.saturating_sub(self.clock.uptime());
+            if !taken.is_empty() && self.meets("receive's answer lost", troubles.lost) {
+                return Err(QueueFault::Unavailable("the answer is lost".into()));
+            }
             if !taken.is_empty() || left.is_zero() {
                 return Ok(taken);
             }
-            let pause = self.opens_in().unwrap_or(left).min(left);
+            let mut pause = self.opens_in().unwrap_or(left).min(left);
+            if troubles.held_back > 0.0 {
+                pause = pause.min(Duration::from_secs(1));
+            }
             tokio::select! {
                 biased;
                 () = changed => {}
@@ -239,26 +404,16 @@ impl Queue for SimQueue {
     }
 
     async fn delete(&self, deliveries: Vec<Delivery>) -> Vec<(Delivery, QueueFault)> {
-        let settle = |delivery: Delivery| {
-            let fault = self.settle(&delivery, None).err()?;
-            Some((delivery, fault))
-        };
-        let refused = deliveries.into_iter().filter_map(settle).collect();
-        self.changed.notify_waiters();
-        refused
+        let settle = |delivery: Delivery| (delivery, None);
+        self.settle_all(deliveries.into_iter().map(settle)).await
     }
 
     async fn change_visibility(
         &self,
         deliveries: Vec<(Delivery, Duration)>,
     ) -> Vec<(Delivery, QueueFault)> {
-        let settle = |(delivery, visibility): (Delivery, Duration)| {
-            let fault = self.settle(&delivery, Some(visibility)).err()?;
-            Some((delivery, fault))
-        };
-        let refused = deliveries.into_iter().filter_map(settle).collect();
-        self.changed.notify_waiters();
-        refused
+        let settle = |(delivery, visibility): (Delivery, Duration)| (delivery, Some(visibility));
+        self.settle_all(deliveries.into_iter().map(settle)).await
     }
 
     async fn depth(&self) -> Result<Depth, QueueFault> {

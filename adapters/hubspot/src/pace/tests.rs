@@ -180,6 +180,89 @@ async fn a_burst_429_does_not_shorten_the_wait_for_the_day() {
     pace.permit(Duration::ZERO).await.unwrap();
 }
 
+#[tokio::test]
+async fn a_wait_as_long_as_the_longest_is_waited() {
+    let clock = clock();
+    let pace = pace(SETTINGS, &clock);
+    assert_eq!(pace.paused_until(), None);
+    pace.throttled(LimitPolicy::TenSecondly, Duration::ZERO);
+    pace.permit(WINDOW).await.unwrap();
+    assert_eq!(clock.uptime(), WINDOW);
+}
+
+#[test]
+fn a_pause_says_how_long_it_lasts_yet_and_until_when() {
+    let clock = clock();
+    let pace = pace(SETTINGS, &clock);
+    pace.throttled(LimitPolicy::TenSecondly, Duration::ZERO);
+    clock.turn(Duration::from_secs(4));
+    let (policy, wait) = (LimitPolicy::TenSecondly, Duration::from_secs(6));
+    let until = "2026-11-24T20:00:10Z".parse().unwrap();
+    assert_eq!(pace.paused_until(), Some(Pause { policy, wait, until }));
+}
+
+#[test]
+fn of_two_pauses_the_longer_holds_and_of_equal_ones_the_first() {
+    use LimitPolicy::{Secondly, TenSecondly};
+    #[track_caller]
+    fn check(answers: [(LimitPolicy, u64); 2], policy: LimitPolicy, wait_s: u64) {
+        let pace = pace(SETTINGS, &clock());
+        for (policy, asked_s) in answers {
+            pace.throttled(policy, Duration::from_secs(asked_s));
+        }
+        let found = pace.paused_until().map(|pause| (pause.policy, pause.wait.as_secs()));
+        assert_eq!(found, Some((policy, wait_s)));
+    }
+    check([(Secondly, 5), (TenSecondly, 20)], TenSecondly, 20);
+    check([(TenSecondly, 20), (Secondly, 5)], TenSecondly, 20);
+    check([(Secondly, 20), (TenSecondly, 20)], Secondly, 20);
+}
+
+#[test]
+fn a_nearly_spent_window_is_waited_out_behind_a_shorter_pause() {
+    let pace = pace(SETTINGS, &clock());
+    pace.throttled(LimitPolicy::Secondly, Duration::from_secs(1));
+    pace.observe(&headers(&[("x-hubspot-ratelimit-remaining", "5")]));
+    let found = pace.paused_until().map(|pause| (pause.policy, pause.wait.as_secs()));
+    assert_eq!(found, Some((LimitPolicy::TenSecondly, 5)));
+    assert_eq!(pace.snapshot().window_remaining, Some(5));
+    pace.throttled(LimitPolicy::Daily, Duration::ZERO);
+    assert_eq!(pace.paused_until().map(|pause| pause.policy), Some(LimitPolicy::Daily));
+}
+
+#[test]
+fn the_day_begins_when_it_was_last_told_and_the_first_call_is_late_by_chance() {
+    let clock = clock();
+    let shared: Arc<dyn Clock> = Arc::clone(&clock) as Arc<dyn Clock>;
+    let pace = Pace::new(SETTINGS, shared, Arc::new(Always(5_000))).unwrap();
+    let wait = || pace.throttled(LimitPolicy::Daily, Duration::ZERO).as_secs();
+    assert_eq!(wait(), 3600);
+    pace.learn_day("2026-11-25T05:00:00Z".parse().unwrap());
+    assert_eq!(wait(), 9 * 3600 + 15 + 5);
+    // An hour after it should have begun it is no longer awaited at any moment.
+    pace.learn_day("2026-11-24T19:00:00Z".parse().unwrap());
+    assert_eq!(wait(), 23 * 3600 + 15 + 5);
+}
+
+#[test]
+fn the_day_s_remainder_is_told_whatever_the_window_of_the_answer() {
+    let pace = pace(SETTINGS, &clock());
+    assert_eq!(pace.snapshot().daily_remaining, None);
+    let daily = ("x-hubspot-ratelimit-daily-remaining", " 249000 ");
+    pace.observe(&headers(&[daily, ("x-hubspot-ratelimit-interval-milliseconds", "1000")]));
+    assert_eq!(pace.snapshot().daily_remaining, Some(249_000));
+}
+
+#[test]
+fn successes_pay_for_retries_and_a_retry_waits_by_chance() {
+    let shared: Arc<dyn Clock> = clock() as Arc<dyn Clock>;
+    let pace = Pace::new(SETTINGS, shared, Arc::new(Always(7))).unwrap();
+    assert_eq!((0..100).take_while(|_| pace.take_retry()).count(), 10);
+    (0..10).for_each(|_| pace.succeeded());
+    assert!(pace.take_retry() && !pace.take_retry());
+    assert_eq!(pace.jitter(0), Duration::from_millis(7));
+}
+
 #[test]
 fn headers_only_ever_slow_it_down() {
     #[track_caller]

@@ -1,0 +1,110 @@
+//! Where a command finds its queues: SQS as the environment names it, or the file of a `serve` or
+//! `local`.
+//!
+//! The file is opened beside the process that serves it, or while none does. That is safe, and
+//! needs no door in the server: every change is one transaction of SQLite, receipts and visibility
+//! stand in the file, and a server looks once a second for what another process put there.
+//!
+//! **Invariant**: a command makes no queue; one that is not there is the caller's mistake.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use host::clock::SystemClock;
+use host::entropy::SystemEntropy;
+use host::environment;
+use local::queue::{FILE_NAME, QueueSettings, SqliteQueues};
+use shared::ports::{Clock, Entropy, Queue, QueueFault};
+use shared::settings::QueueUrls;
+use sqs::client::ClientSettings;
+use sqs::queue::SqsQueue;
+
+use crate::ending::Stopped;
+
+/// Which queues.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Place {
+    /// The data folder of a `serve` or `local`, running or not [default: SQS, by QUEUE_URL and
+    /// DLQ_URL]
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+}
+
+/// The two queues, and what it takes to work with them.
+pub(crate) struct Queues {
+    /// Events.
+    pub(crate) events: Arc<dyn Queue>,
+    /// Dead letters.
+    pub(crate) dead_letters: Arc<dyn Queue>,
+    /// The machine's clock.
+    pub(crate) clock: Arc<dyn Clock>,
+    /// The machine's chance.
+    pub(crate) entropy: Arc<dyn Entropy>,
+}
+
+impl Place {
+    /// Whether a folder was named.
+    pub(crate) fn is_typed(&self) -> bool {
+        self.data.is_some()
+    }
+
+    /// Opens the queues.
+    ///
+    /// # Errors
+    /// [`Stopped::Usage`], for a folder without a queue, and for a variable that is missing or
+    /// wrong.
+    pub(crate) fn open(self) -> Result<Queues, Stopped> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
+        let entropy: Arc<dyn Entropy> = Arc::new(
+            SystemEntropy::seeded().map_err(|no_entropy| Stopped::Usage(no_entropy.to_string()))?,
+        );
+        let (events, dead_letters) = match self.data {
+            Some(folder) => in_file(folder.join(FILE_NAME), &clock, &entropy)?,
+            None => in_sqs()?,
+        };
+        Ok(Queues { events, dead_letters, clock, entropy })
+    }
+}
+
+/// Events and dead letters.
+type Pair = (Arc<dyn Queue>, Arc<dyn Queue>);
+
+fn in_file(
+    path: PathBuf,
+    clock: &Arc<dyn Clock>,
+    entropy: &Arc<dyn Entropy>,
+) -> Result<Pair, Stopped> {
+    if !path.is_file() {
+        return Err(Stopped::Usage(format!(
+            "there is no queue at {}; hint: name with --data the folder that `serve` or `local` \
+             was given",
+            path.display()
+        )));
+    }
+    let queues =
+        SqliteQueues::open(&path, clock.clone(), entropy.clone(), QueueSettings::default())
+            .map_err(|error| Stopped::Usage(error.to_string()))?;
+    Ok((queues.events(), queues.dead_letters()))
+}
+
+fn in_sqs() -> Result<Pair, Stopped> {
+    let urls = QueueUrls::from_lookup(&environment::lookup).map_err(|wrong| {
+        Stopped::Usage(format!("{wrong}; or name a data folder of `serve` or `local` with --data"))
+    })?;
+    let settings = ClientSettings::from_lookup(&environment::lookup)
+        .map_err(|missing| Stopped::Usage(missing.to_string()))?;
+    let client = sqs::client(&settings);
+    let queue = |url: &str| -> Arc<dyn Queue> {
+        Arc::new(SqsQueue::with_client(client.clone(), settings.timeouts, url))
+    };
+    Ok((queue(&urls.events), queue(&urls.dead_letters)))
+}
+
+/// What a queue's fault is to a command.
+pub(crate) fn stopped(fault: &QueueFault) -> Stopped {
+    let hint = match fault {
+        QueueFault::Refused(_) => "check the queue's URL, the region, and what you may do with it",
+        QueueFault::Unavailable(_) | QueueFault::Stale => "run the command again",
+    };
+    Stopped::OtherSide(format!("{fault}; hint: {hint}"))
+}

@@ -1,0 +1,260 @@
+//! The plan, from values to values: what is to happen with each person's events.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that can't go on panics")]
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use hubspot::contact::{Contact, Properties};
+use hubspot::fault::Refusal;
+use shared::catalog::Catalog;
+use shared::dead_letter::{Reason, Verdict};
+use shared::envelope::{Envelope, deduplication_id};
+use shared::event::EventName;
+use shared::facts::Happening;
+use shared::identity::Person;
+use shared::ports::{Delivery, Outgoing};
+use worker::batch::coalesce;
+use worker::held::{Held, Opened, Origin};
+use worker::lookup::Lookup;
+use worker::plan::{Plan, Target, Unchanged, plan, refused};
+use worker::settlement::{Cause, Settlement};
+
+fn at() -> DateTime<Utc> {
+    "2026-03-02T12:00:00Z".parse().unwrap()
+}
+
+fn person(email: Option<&str>, contact_id: Option<&str>) -> Person {
+    Person::new(email, contact_id).unwrap()
+}
+
+fn ada() -> Person {
+    person(Some("ada@example.org"), None)
+}
+
+/// An enrolment in a pathway, in its person's group.
+fn enrolled(person: &Person, pathway: &str) -> Envelope {
+    Envelope {
+        id: format!("e-{pathway}"),
+        correlation_id: format!("r-{pathway}"),
+        accepted_at: at(),
+        person: person.clone(),
+        happening: Happening {
+            name: EventName::PathwayEnrolled,
+            at: at(),
+            pathway: Some(pathway.into()),
+            course: None,
+            module: None,
+            source: None,
+            viewed: None,
+        },
+        hopped: false,
+    }
+}
+
+fn opened(envelope: Envelope) -> Opened {
+    let delivery = Delivery {
+        message_id: format!("m-{}", envelope.id),
+        receipt_handle: "r".into(),
+        body: envelope.body(),
+        group: envelope.person.group(),
+        deduplication_id: "d".into(),
+        receive_count: 1,
+        sent_at: at(),
+        attributes: BTreeMap::new(),
+    };
+    Opened { held: Held { delivery, origin: Origin::Invocation }, envelope }
+}
+
+fn contact(id: &str, email: Option<&str>, properties: &[(&str, &str)]) -> Lookup {
+    Lookup::Found(Box::new(Contact {
+        id: id.into(),
+        email: email.map(str::to_owned),
+        additional_emails: Vec::new(),
+        properties: texts(properties),
+    }))
+}
+
+fn texts(pairs: &[(&str, &str)]) -> Properties {
+    pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+/// The plan for one person's event.
+fn planned(envelope: &Envelope, lookup: Lookup) -> Plan {
+    plan(coalesce(vec![opened(envelope.clone())]), vec![lookup], &Catalog::default())
+}
+
+/// The fate of an event that nothing is written for.
+#[track_caller]
+fn fate(envelope: &Envelope, lookup: Lookup) -> Settlement {
+    let plan = planned(envelope, lookup);
+    assert!(plan.writes.is_empty());
+    let [settled] = &plan.settled[..] else { panic!("{plan:?}") };
+    assert_eq!(settled.held.delivery.message_id, format!("m-{}", envelope.id));
+    assert_eq!(settled.envelope.as_ref(), Some(envelope));
+    settled.settlement.clone()
+}
+
+const STATE: &str =
+    r#"{"p":{"enrolled":true,"enrolled_at":"2026-03-02T12:00:00.000Z","modules":{}}}"#;
+
+/// All that an enrolment in `p` makes of a contact that has nothing.
+const OF_P: [(&str, &str); 5] = [
+    ("hhl_last_activity", "2026-03-02"),
+    ("hhl_progress_state", STATE),
+    ("hhl_progress_summary", "In progress"),
+    ("hhl_progress_updated_at", "2026-03-02"),
+    ("hhl_total_progress", "0"),
+];
+
+#[test]
+fn who_is_missing_is_created_as_a_lead_by_the_email() {
+    let plan = planned(&enrolled(&ada(), "p"), Lookup::Missing);
+    let [write] = &plan.writes[..] else { panic!("{plan:?}") };
+    assert_eq!(write.target, Target::New("ada@example.org".into()));
+    let who = [("email", "ada@example.org"), ("lifecyclestage", "lead")];
+    assert_eq!(write.properties, texts(&[&OF_P[..], &who].concat()));
+    assert_eq!((write.state_chars, write.view_left_out), (STATE.len(), false));
+    assert_eq!(write.opened.len(), 1);
+    assert!(plan.settled.is_empty() && plan.unchanged.is_empty());
+}
+
+#[test]
+fn who_exists_is_updated_with_what_changes() {
+    let held = [&OF_P[1..], &[("hhl_last_activity", "2026-03-01")]].concat();
+    let plan = planned(&enrolled(&ada(), "p"), contact("7", Some("ada@example.org"), &held));
+    let [write] = &plan.writes[..] else { panic!("{plan:?}") };
+    assert_eq!(write.target, Target::Existing("7".into()));
+    assert_eq!(write.properties, texts(&[("hhl_last_activity", "2026-03-02")]));
+    assert!(plan.settled.is_empty());
+}
+
+#[test]
+fn who_holds_everything_is_left_alone_and_the_events_are_applied() {
+    let claim = |pathway: &str| {
+        let mut claim = enrolled(&ada(), pathway);
+        claim.happening.name = EventName::PathwayCompleted;
+        claim
+    };
+    let work = vec![opened(enrolled(&ada(), "p")), opened(claim("p")), opened(claim("q"))];
+    let held = contact("7", Some("ada@example.org"), &OF_P);
+    let plan = plan(coalesce(work), vec![held], &Catalog::default());
+    let group = Some(ada().group());
+    assert_eq!(plan.unchanged, [Unchanged { group, events: 3, unsupported_claims: 2 }]);
+    assert!(plan.writes.is_empty());
+    let fates: Vec<_> = plan.settled.into_iter().map(|settled| settled.settlement).collect();
+    assert_eq!(fates, [Settlement::Applied, Settlement::Applied, Settlement::Applied]);
+}
+
+#[test]
+fn a_claim_that_is_not_borne_out_is_told_with_the_write() {
+    let mut claim = enrolled(&ada(), "q");
+    claim.happening.name = EventName::PathwayCompleted;
+    let plan = planned(&claim, Lookup::Missing);
+    assert_eq!(plan.writes[0].unsupported_claims.len(), 1);
+}
+
+#[test]
+fn an_id_that_does_not_exist_creates_nobody() {
+    let event = enrolled(&person(None, Some("7")), "p");
+    let verdict = Verdict {
+        reason: Reason::ContactNotFound,
+        detail: "there is no contact of this id".into(),
+        correlation_id: "r-p".into(),
+    };
+    assert_eq!(fate(&event, Lookup::Missing), Settlement::DeadLettered(verdict));
+    let plan = planned(&enrolled(&person(Some("a@b.co"), Some("7")), "p"), Lookup::Missing);
+    assert_eq!(plan.writes[0].target, Target::New("a@b.co".into()));
+}
+
+#[test]
+fn who_is_not_answered_for_comes_again_soon() {
+    let retry = Settlement::Retry(Duration::from_secs(5), Cause::Moment);
+    assert_eq!(fate(&enrolled(&ada(), "p"), Lookup::Unanswered), retry);
+}
+
+#[test]
+fn whom_hubspot_refuses_is_dead_for_the_reason_that_it_gives() {
+    #[track_caller]
+    fn check(properties: &[(&str, &str)], reason: Reason, detail: &str) {
+        let owned = |(name, code): &(&str, &str)| ((*name).to_owned(), (*code).to_owned());
+        let refusal = Refusal {
+            status: 400,
+            category: "VALIDATION_ERROR".into(),
+            correlation_id: "h-1".into(),
+            properties: properties.iter().map(owned).collect(),
+            ..Refusal::default()
+        };
+        let detail = format!("HubSpot refuses the contact: 400 VALIDATION_ERROR{detail}");
+        let verdict = Verdict { reason, detail, correlation_id: "h-1".into() };
+        assert_eq!(refused(&refusal), verdict);
+        let event = enrolled(&ada(), "p");
+        assert_eq!(fate(&event, Lookup::Refused(refusal)), Settlement::DeadLettered(verdict));
+    }
+    check(&[], Reason::Rejected, "");
+    check(&[("x", "TOO_LONG")], Reason::Rejected, ", x: TOO_LONG");
+    check(&[("email", "TOO_LONG")], Reason::InvalidEmail, ", email: TOO_LONG");
+    let among = [("x", "TOO_LONG"), ("y", "INVALID_EMAIL")];
+    check(&among, Reason::InvalidEmail, ", x: TOO_LONG, y: INVALID_EMAIL");
+}
+
+#[test]
+fn a_state_that_can_not_be_written_over_is_not() {
+    let dead = |state: &str| {
+        let held = contact("7", Some("ada@example.org"), &[("hhl_progress_state", state)]);
+        match fate(&enrolled(&ada(), "p"), held) {
+            Settlement::DeadLettered(verdict) => (verdict.reason, verdict.detail),
+            other => panic!("{other:?}"),
+        }
+    };
+    let (reason, detail) = dead("[]");
+    assert_eq!(reason, Reason::CorruptState);
+    assert_eq!(detail, "the stored state is no JSON object");
+    let (reason, detail) = dead(&format!(r#"{{"x":"{}"}}"#, "x".repeat(65_536)));
+    assert_eq!(reason, Reason::StateTooLarge);
+    assert!(detail.ends_with("characters, and 65536 fit"), "{detail}");
+}
+
+#[test]
+fn an_event_of_another_group_than_the_contacts_is_handed_on_as_often_as_that_changes() {
+    #[track_caller]
+    fn check(named: &Person, id: &str, email: Option<&str>, canonical: Option<&Person>) {
+        for hopped in [false, true] {
+            let event = Envelope { hopped, ..enrolled(named, "p") };
+            let Some(canonical) = canonical else {
+                let plan = planned(&event, contact(id, email, &[]));
+                assert_eq!(plan.writes[0].target, Target::Existing(id.into()));
+                continue;
+            };
+            let handed_on = Envelope { person: canonical.clone(), hopped: true, ..event.clone() };
+            let sealed = handed_on.seal();
+            let deduplication_id = deduplication_id(&sealed.group, "m-e-p");
+            let expected = Settlement::HandedOn(Outgoing { deduplication_id, ..sealed });
+            assert_eq!(fate(&event, contact(id, email, &[])), expected);
+        }
+    }
+    let by_id = person(None, Some("7"));
+    let ada_7 = person(Some("ada@example.org"), Some("7"));
+    let old = person(Some("old@example.org"), None);
+    check(&ada(), "7", Some("ada@example.org"), None);
+    check(&ada_7, "7", Some("ada@example.org"), None);
+    check(&by_id, "7", None, None);
+    check(&by_id, "7", Some("ada@example.org"), Some(&ada_7));
+    check(&old, "7", Some("ada@example.org"), Some(&ada_7));
+    check(&ada(), "7", None, Some(&by_id));
+    // Merged into another record.
+    check(&by_id, "8", None, Some(&person(None, Some("8"))));
+}
+
+#[test]
+fn two_names_of_one_contact_are_one_write() {
+    let with_id = person(Some("ada@example.org"), Some("7"));
+    let work = coalesce(vec![opened(enrolled(&ada(), "p")), opened(enrolled(&with_id, "q"))]);
+    let found = || contact("7", Some("ada@example.org"), &[]);
+    let plan = plan(work, vec![found(), found()], &Catalog::default());
+    let [write] = &plan.writes[..] else { panic!("{plan:?}") };
+    assert_eq!(write.opened.len(), 2);
+    let state = &write.properties["hhl_progress_state"];
+    assert!(state.contains(r#""p":"#) && state.contains(r#""q":"#), "{state}");
+}
