@@ -41,6 +41,7 @@ impl Console {
                 "<p class=\"note\">Contacts are in your HubSpot portal. This page shows the queue.</p>",
             ),
             Some(portal) => {
+                page.push_str("<p class=\"note\"><a href=\"/demo\">A course to click through</a></p>");
                 contacts(&mut page, &portal.contacts(CONTACTS_SHOWN, 0), portal.stats().contacts);
                 let first = portal.stats().calls.saturating_sub(CALLS_SHOWN as u64);
                 calls(&mut page, &portal.calls_since(first), self.clock.now());
@@ -157,7 +158,7 @@ fn calls(page: &mut String, calls: &[CallSeen], now: DateTime<Utc>) {
 }
 
 /// Text that can't be taken for HTML.
-struct Escaped<'a>(&'a str);
+pub(crate) struct Escaped<'a>(pub(crate) &'a str);
 
 impl std::fmt::Display for Escaped<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -224,6 +225,7 @@ td small { display: block; color: var(--soft); }
 td span { display: inline-block; white-space: nowrap; background: var(--tint); border-radius: .3rem; padding: 0 .4rem;
   margin: 0 .25rem .2rem 0; font-size: .85rem; }
 .note { color: var(--soft); }
+a { color: var(--good); }
 code { font-family: ui-monospace, "SFMono-Regular", Menlo, "DejaVu Sans Mono", monospace; font-size: .88em; }
 </style>
 </head>

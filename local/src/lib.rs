@@ -1,6 +1,7 @@
 //! The whole path on one machine, in one process.
 
 pub mod console;
+pub mod demo;
 pub mod portal;
 pub mod pump;
 pub mod queue;

@@ -1,5 +1,5 @@
 //! The front door of the local stack: HTTP requests as API Gateway would hand them to the
-//! functions, and the console at `/`.
+//! functions, the console at `/`, and the demo under `/demo`.
 //!
 //! **Invariant**: no body is read further than the longest that could be valid.
 
@@ -19,6 +19,11 @@ use shared::submission::BATCH_BYTES_MAX;
 use tokio::net::TcpListener;
 
 use crate::console::Console;
+use crate::demo::{self, Demo};
+
+const HTML: &str = "text/html; charset=utf-8";
+/// The console is one document without a script.
+const CONSOLE_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
 
 /// What stands behind the door.
 pub struct Doors {
@@ -28,6 +33,8 @@ pub struct Doors {
     pub reader: Reader,
     /// The page at `/`.
     pub console: Console,
+    /// What is under `/demo`; `None` beside the real HubSpot.
+    pub demo: Option<Demo>,
 }
 
 /// Serves until `stop` ends, then lets the requests in hand finish.
@@ -52,7 +59,13 @@ async fn answer(
     body: Body,
 ) -> Response {
     if uri.path() == "/" && method == Method::GET {
-        return page(&doors, &headers).await;
+        return page(&headers, CONSOLE_POLICY, HTML, doors.console.page().await);
+    }
+    if let Some(demo) = &doors.demo
+        && method == Method::GET
+        && let Some(served) = demo.serve(uri.path(), &query)
+    {
+        return page(&headers, demo::CONTENT_SECURITY_POLICY, served.content_type, served.body);
     }
     let request = Request {
         method: method.as_str().to_owned(),
@@ -98,9 +111,9 @@ async fn read_up_to_limit(mut body: Body) -> Vec<u8> {
     bytes
 }
 
-/// The page shows people's addresses, so another site's name that leads to this machine must not
-/// show it in that site's name: only a loopback or literal address is answered.
-async fn page(doors: &Doors, headers: &HeaderMap) -> Response {
+/// A page shows people's addresses, so another site's name that leads to this machine must not show
+/// it in that site's name: only a loopback or literal address is answered.
+fn page(headers: &HeaderMap, policy: &str, content_type: &str, body: String) -> Response {
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     let is_literal = host.parse::<SocketAddr>().is_ok() || host.parse::<std::net::IpAddr>().is_ok();
     let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
@@ -109,10 +122,10 @@ async fn page(doors: &Doors, headers: &HeaderMap) -> Response {
             .into_response();
     }
     let headers = [
-        (header::CONTENT_TYPE, "text/html; charset=utf-8"),
+        (header::CONTENT_TYPE, content_type),
         (header::CACHE_CONTROL, "no-store"),
-        (header::CONTENT_SECURITY_POLICY, "default-src 'none'; style-src 'unsafe-inline'"),
+        (header::CONTENT_SECURITY_POLICY, policy),
         (header::X_FRAME_OPTIONS, "DENY"),
     ];
-    (headers, doors.console.page().await).into_response()
+    (headers, body).into_response()
 }

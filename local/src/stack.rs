@@ -28,6 +28,7 @@ use worker::circuit::Circuit;
 use worker::send::EventNames;
 
 use crate::console::Console;
+use crate::demo::Demo;
 use crate::portal::inner_door::InnerDoor;
 use crate::portal::{self, Portal};
 use crate::pump::Pump;
@@ -202,6 +203,9 @@ impl Stack {
             entropy.clone(),
             journal.clone(),
         );
+        let demo = simulator
+            .as_ref()
+            .map(|simulator| Demo::new(simulator.portal.clone(), &settings.catalog));
         let concurrency = settings.worker.concurrency;
         let worker = Arc::new(Worker {
             events: queues.events(),
@@ -225,7 +229,7 @@ impl Stack {
 
         let listener = bind(settings.listen).await?;
         let api = url(&listener, settings.listen)?;
-        let doors = Arc::new(Doors { ingest, reader, console });
+        let doors = Arc::new(Doors { ingest, reader, console, demo });
         let until = until_stopped(&stopped);
         let mut servers = vec![tokio::spawn(async move {
             // A listener that fails ends the serving; the health check says so to whoever asks.

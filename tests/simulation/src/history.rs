@@ -70,6 +70,7 @@ pub fn run(family: &Family, seed: u64, options: Options) -> Outcome {
     let heeds_trace_ids = !seed.is_multiple_of(4);
     let world = World::new(&WorldSettings { heeds_trace_ids, ..settings });
     let lived = catch_unwind(AssertUnwindSafe(|| live(&world, family, options)));
+    world.events.watch(None);
     let mut outcome = lived.unwrap_or_else(|_panic| Outcome {
         violations: vec!["a panic".into()],
         ..Outcome::default()
@@ -93,7 +94,7 @@ fn live(world: &World, family: &Family, options: Options) -> Outcome {
     let catalogs = &catalogs[..1 + usize::from(grows)];
     let audit = Audit::of(world, people.clone(), catalogs, counts_events, dies_once);
     let audit = Arc::new(audit);
-    world.events.watch(audit.clone());
+    world.events.watch(Some(audit.clone()));
 
     let begun_at = world.clock.uptime();
     let until = begun_at + family.storm.lasts;

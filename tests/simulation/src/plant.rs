@@ -57,6 +57,10 @@ pub fn plant(workspace: &Path, copy: &Path) -> anyhow::Result<()> {
             format!("[dependencies]\nplanted = {{ path = \"{up}tests/simulation/planted\" }}\n");
         patched.push((path, text.replacen("[dependencies]\n", &line, 1)));
     }
+    // Another version makes other packages of them, so that no build takes one for the other.
+    let path = workspace.join("Cargo.toml");
+    let text = fs::read_to_string(&path)?;
+    patched.push((path, text.replacen("version = \"0.1.0\"", "version = \"0.1.0-planted\"", 1)));
     copy_folder(workspace, copy, &patched)
 }
 

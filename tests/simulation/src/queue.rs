@@ -101,9 +101,9 @@ impl SimQueue {
         self.changed.notify_waiters();
     }
 
-    /// Whom to tell from now on.
-    pub fn watch(&self, watch: Arc<dyn Watch>) {
-        self.state().watch = Some(watch);
+    /// Whom to tell from now on; nobody, when it is over: a watch that knows its queue keeps it alive.
+    pub fn watch(&self, watch: Option<Arc<dyn Watch>>) {
+        self.state().watch = watch;
     }
 
     /// The same queue, but a message that was received `max_receive_count` times goes to the other

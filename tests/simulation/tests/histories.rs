@@ -17,7 +17,7 @@ const SEEDS: u64 = 15;
 /// Family, seed, and what it found.
 const REGRESSIONS: [(&str, u64, &str); 4] = [
     ("frozen", 40, "a process that stood still since it read wrote over what came meanwhile"),
-    ("frozen", 4, "a process that stood still in its wait for a permit made the call"),
+    ("frozen", 161, "a process that stood still in its wait for a permit made the call"),
     ("marketer", 136, "a message that had hopped was written beside the contact's new group"),
     ("renames", 244, "a message came back to its first group, where its id was known already"),
 ];
