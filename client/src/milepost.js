@@ -6,6 +6,9 @@
  * page. What other pages left behind is sent by one page at a time, under a Web Lock. An event whose
  * answer was lost is sent again under its id, which counts once.
  *
+ * A browser may write localStorage to disk a minute later, and the Cache API within milliseconds. So
+ * each event has a copy there, for the next start after the whole browser was killed.
+ *
  * Invariant: an event is erased only when the server said `persisted` or `anonymous` of it, when
  * the server refused it for good, when it is one too many, too old or too long (these are counted in
  * `lost` and told to `onError`), or when consent is withdrawn.
@@ -47,14 +50,16 @@ const milepost = ({ url, consent: allowed, onError }) => {
   // What localStorage does not take (it is full, or forbidden) is kept here, as long as the page is.
   const memory = {};
   let storage = memory;
+  /** The cache with the copies, or nothing: it is forbidden in some private modes, and without TLS. */
+  let copies;
   try {
     storage = localStorage || memory;
+    copies = caches.open("milepost");
   } catch {}
 
   /** Keys of events: those made on this page, and those on their way from it. */
   const mine = new Set();
   const flying = new Set();
-  let bytesFlying = 0;
   let batchMax = BATCH_EVENTS_MAX;
   let failures = 0;
   let pausedUntil = 0;
@@ -74,14 +79,44 @@ const milepost = ({ url, consent: allowed, onError }) => {
       memory[key] = value;
     }
   };
+  /** Makes the copy of an event what the event is, whatever becomes of it meanwhile. */
+  const copy = async (key) => {
+    const event = read(key);
+    try {
+      const cache = await copies;
+      await (event ? cache.put("/" + key, new Response(event)) : cache.delete("/" + key));
+      if (read(key) != event) copy(key);
+    } catch {}
+  };
+  const keep = (key, event) => {
+    write(key, event);
+    copy(key);
+  };
   const erase = (key) => {
     delete storage[key];
     delete memory[key];
+    copy(key);
   };
   const waiting = () =>
-    [...new Set([...Object.keys(storage), ...Object.keys(memory)])]
+    Object.keys({ ...storage, ...memory })
       .filter((key) => key.startsWith(EVENT))
       .sort();
+  /** Brings back the events of which only the copy is left; without consent, erases them. */
+  const restore = async () => {
+    try {
+      const cache = await copies;
+      for (const { url } of await cache.keys()) {
+        const key = url.split("/")[3];
+        try {
+          const event = await (await cache.match(url)).text();
+          if (!read(key)) write(key, event);
+        } catch {}
+        // Asked last: consent may have been withdrawn while the copy was read.
+        if (read(OFF)) erase(key);
+      }
+    } catch {}
+    cycle();
+  };
 
   const idOf = (key) => key.slice(EVENT.length);
   /** An id begins with its time in base 36, so keys in order are events in order. */
@@ -107,7 +142,7 @@ const milepost = ({ url, consent: allowed, onError }) => {
   const pause = (mode) => {
     const left = Math.max(read(ASKED) || 0, mode ? 0 : pausedUntil) - Date.now();
     // One that is longer than any that is ever set comes of a clock that was put back.
-    return left > 0 && left < ASKED_MS_MAX + PAUSE_MS_MAX ? left : 0;
+    return left > 0 && left < ASKED_MS_MAX + PAUSE_MS_MAX && left;
   };
   const setPause = (retryAfter) => {
     const asked = 1e3 * retryAfter || Date.parse(retryAfter) - Date.now();
@@ -125,65 +160,66 @@ const milepost = ({ url, consent: allowed, onError }) => {
 
   /** The next batch: events of one person, as many as may fly. */
   const pick = (isSweep) => {
-    const batch = { keys: [], events: [], bytes: 0 };
-    const keys = waiting().filter(
-      (key) => !flying.has(key) && (isSweep ? !mine.has(key) && ageOf(key) > PATIENCE_MS : mine.has(key)),
+    let room = FLYING_BYTES_MAX - bytesOf([...flying].map(read));
+    let whose;
+    return (
+      waiting()
+        // After a failure, in any order: an event that always fails must not stand before the others.
+        .sort(() => batchMax < BATCH_EVENTS_MAX && Math.random() - 0.5)
+        .filter((key) => {
+          try {
+            const event = read(key);
+            const { as } = JSON.parse(event);
+            return (
+              !flying.has(key) &&
+              (isSweep ? !mine.has(key) && ageOf(key) > PATIENCE_MS : mine.has(key)) &&
+              // Nobody's yet, or somebody's whose token is not here: it waits.
+              (as ? as == who?.as : as == "") &&
+              (whose ??= as) == as &&
+              (room -= bytesOf(event) + 1) >= 0
+            );
+          } catch {
+            erase(key);
+          }
+        })
+        .slice(0, batchMax)
     );
-    // After a failure, in any order: an event that always fails must not stand before the others.
-    if (batchMax < BATCH_EVENTS_MAX) keys.sort(() => Math.random() - 0.5);
-    for (const key of keys) {
-      try {
-        const event = read(key);
-        const { as } = JSON.parse(event);
-        // Nobody's yet, or somebody's whose token is not here: it waits.
-        if (as == null || (as && as != who?.as) || (batch.as ??= as) != as) continue;
-        const bytes = bytesOf(event) + 1;
-        if (batch.keys.length == batchMax || bytesFlying + batch.bytes + bytes > FLYING_BYTES_MAX) break;
-        batch.keys.push(key);
-        batch.events.push(event);
-        batch.bytes += bytes;
-      } catch {
-        erase(key);
-      }
-    }
-    return batch;
   };
 
-  /** Sends a batch and settles each event of it. Whether there is reason to go on. */
-  const post = async ({ keys, events, bytes, as }) => {
-    let status = 0;
-    let retryAfter;
-    keys.map((key) => flying.add(key));
-    bytesFlying += bytes;
+  /** Sends a batch, settles each event of it, and the next one while there is reason to. */
+  const send = async (isSweep, mode) => {
+    // Events of one turn go in one batch; a page that leaves has no other turn.
+    if (mode != LEAVING) await 0;
+    const keys = pick(isSweep);
+    const events = keys.map(read);
+    if (!keys[0] || read(OFF) || pause(mode)) return arm();
+    let response = { status: 0 };
+    keys.map(flying.add, flying);
     try {
-      const response = await fetch(url, {
+      const going = fetch(url, {
         method: "POST",
-        body: `{"events":[${events}]${as ? `,"token":${JSON.stringify(token)}` : ""}}`,
+        body: `{"events":[${events}]${
+          JSON.parse(events[0]).as ? `,"token":${JSON.stringify(token)}` : ""
+        }}`,
         keepalive: true,
         signal: AbortSignal.timeout?.(PATIENCE_MS),
       });
-      status = response.status;
-      retryAfter = response.headers.get("retry-after");
+      if (mode == LEAVING) send(isSweep, mode);
+      response = await going;
       const answer = await response.json();
       for (const { index, code, details } of answer.rejected || []) {
         if (code == "NO_IDENTITY") erase(keys[index]);
-        else if (code != "FALLBACK") lose("refused", [keys[index]], status, details);
+        else if (code != "FALLBACK") lose("refused", [keys[index]], response.status, details);
       }
       if (response.ok) {
-        keys.map((key) => {
-          if (
-            answer.mode == "anonymous" ||
-            (answer.status == "persisted" && answer.eventIds.includes(idOf(key)))
-          )
-            erase(key);
-        });
+        if (answer.mode == "anonymous") keys.map(erase);
+        if (answer.status == "persisted") answer.eventIds.map((id) => erase(EVENT + id));
       }
     } catch {}
-    keys.map((key) => flying.delete(key));
-    bytesFlying -= bytes;
+    keys.map(flying.delete, flying);
 
     const left = keys.filter(read);
-    const isRefused = REFUSED.test(status);
+    const isRefused = REFUSED.test(response.status);
     if (!left[0]) {
       batchMax = Math.min(BATCH_EVENTS_MAX, batchMax * 2);
       failures = pausedUntil = 0;
@@ -191,55 +227,42 @@ const milepost = ({ url, consent: allowed, onError }) => {
       // Half of it next time: whichever event it is that fails, it will soon fail alone.
       batchMax = keys.length >> 1 || 1;
       if (!isRefused) {
-        setPause(retryAfter);
-        report("retry", left, status);
-      } else if (!keys[1]) lose("refused", left, status);
+        setPause(response.headers?.get("retry-after"));
+        report("retry", left, response.status);
+        return arm();
+      }
+      if (!keys[1]) lose("refused", left, response.status);
     }
-    arm();
-    return !left[0] || isRefused;
+    return send(isSweep, mode);
   };
 
-  const run = async (isSweep, mode) => {
-    // Events of one turn go in one batch; a page that leaves has no other turn.
-    if (mode != LEAVING) await 0;
-    for (let batch; !read(OFF) && !pause(mode) && (batch = pick(isSweep)).keys[0]; ) {
-      const posted = post(batch);
-      if (mode != LEAVING && !(await posted)) break;
-    }
-    arm();
-  };
   const cycle = async (mode) => {
     trim();
-    await (sent = Promise.all([sent, run(0, mode)]));
-    if (pick(1).keys[0]) {
-      const { locks } = navigator;
-      const sweep = (lock) => lock && run(1, mode);
-      // Without locks two pages may send the same event, which counts once.
-      await (locks
-        ? locks.request("milepost", { ifAvailable: true }, sweep).catch(() => {})
-        : sweep(1));
-    }
+    await (sent = Promise.all([sent, send(0, mode)]));
+    const sweep = (lock) => lock && send(1, mode);
+    // Without locks two pages may send the same event, which counts once.
+    await (navigator.locks?.request("milepost", { ifAvailable: true }, sweep).catch(() => {}) ??
+      sweep(1));
     return waiting().length;
   };
 
-  const track = (eventName, { pathway, course, module, source, type, slug } = {}) => {
+  const track = (eventName, what = {}) => {
     if (read(OFF)) return;
-    const now = new Date();
-    const eventId = (+now).toString(36) + "-" + crypto.getRandomValues(new Uint32Array(3)).join("-");
+    const eventId = [Date.now().toString(36), ...crypto.getRandomValues(new Uint32Array(3))].join("-");
     const key = EVENT + eventId;
     const event = JSON.stringify({
       ...who,
       eventName,
       eventId,
-      pathway_slug: pathway,
-      course_slug: course,
-      enrollment_source: source,
-      payload: { module_slug: module, content_type: type, slug, ts: now },
+      pathway_slug: what.pathway,
+      course_slug: what.course,
+      enrollment_source: what.source,
+      payload: { module_slug: what.module, content_type: what.type, slug: what.slug, ts: new Date() },
     });
     if (bytesOf(event) > EVENT_BYTES_MAX) lose("size", [key]);
     else {
       mine.add(key);
-      write(key, event);
+      keep(key, event);
       cycle();
     }
     return eventId;
@@ -266,27 +289,26 @@ const milepost = ({ url, consent: allowed, onError }) => {
     for (const key of waiting()) {
       try {
         const event = JSON.parse(read(key));
-        if (event.as == null) write(key, JSON.stringify({ ...event, ...who }));
+        if (event.as == null) keep(key, JSON.stringify({ ...event, ...who }));
       } catch {}
     }
     return cycle(HASTY);
   };
 
   const consent = (isGiven) => {
-    if (isGiven) {
-      erase(OFF);
-      cycle();
-    } else {
+    if (isGiven) erase(OFF);
+    else {
       write(OFF, 1);
       waiting().map(erase);
     }
+    restore();
   };
 
-  const leave = () => run(0, LEAVING);
+  const leave = () => send(0, LEAVING);
   addEventListener("pagehide", leave);
   addEventListener("visibilitychange", () => (document.hidden ? leave() : cycle()));
   addEventListener("online", () => cycle(HASTY));
-  if (allowed == null) cycle();
+  if (allowed == null) restore();
   else consent(allowed);
 
   return {

@@ -440,6 +440,141 @@ test("without storage events live as long as their page", async () => {
   }
 });
 
+test("what a killed browser had not written to disk comes back from its copy, under its id", async () => {
+  const { browser, client, clock } = await ready();
+  browser.server = () => answer(503, {});
+  const ids = [client.startModule(module("m1")), client.startModule(module("m2"))].sort();
+  await settled();
+  assert.deepEqual(browser.copied, ["m1", "m2"]);
+  browser.kill();
+  browser.server = persisted;
+  await clock.pass(60_000);
+  const sent = browser.requests.length;
+  const next = await browser.open();
+  await clock.pass(20_000);
+  const again = browser.requests.slice(sent).flatMap((r) => r.json.events);
+  assert.deepEqual(again.map((e) => e.eventId).sort(), ids);
+  assert.deepEqual(again[0].contactIdentifier, ADA);
+  assert.deepEqual([browser.kept.length, browser.copied.length, next.client.lost], [0, 0, 0]);
+});
+
+test("a copy is what its event is: nobody's first, then a person's, then gone", async () => {
+  const browser = new Browser();
+  browser.server = () => answer(503, {});
+  const { client } = await browser.open();
+  client.startModule(module("m"));
+  await settled();
+  const copy = () => [...browser.caches.texts.values()].map((text) => JSON.parse(text));
+  assert.equal(copy()[0].contactIdentifier, undefined);
+  await client.identify(ADA);
+  await settled();
+  assert.deepEqual(copy(), browser.kept);
+  browser.server = persisted;
+  await client.flush();
+  await settled();
+  assert.deepEqual(copy(), []);
+});
+
+test("a copy that is made late does not outlive its event", async () => {
+  for (const end of ["persisted", "consent is withdrawn here", "consent is withdrawn on another page"]) {
+    const { browser, client } = await ready();
+    browser.server = end === "persisted" ? persisted : () => answer(503, {});
+    let release;
+    browser.caches.held = new Promise((done) => (release = done));
+    client.startModule(module("m"));
+    await settled();
+    if (end.endsWith("here")) client.consent(false);
+    else if (end.endsWith("page")) (await browser.open()).client.consent(false);
+    await settled();
+    assert.deepEqual([browser.kept.length, browser.copied.length], [0, 0], end);
+    release();
+    await settled();
+    assert.deepEqual([browser.kept.length, browser.copied.length], [0, 0], end);
+  }
+});
+
+test("withdrawn consent erases every copy, those of a killed browser too", async () => {
+  for (const withdraw of ["at the start", "later"]) {
+    const { browser, client } = await ready();
+    browser.server = () => answer(503, {});
+    client.startModule(module("m"));
+    await settled();
+    browser.kill();
+    // One that the kill left in pieces.
+    browser.caches.texts.set(`/milepost:${Date.now().toString(36)}-1`, '{"eventN');
+    const next = await browser.open(withdraw === "later" ? {} : { consent: false });
+    if (withdraw === "later") next.client.consent(false);
+    await settled();
+    assert.deepEqual([browser.kept.length, browser.caches.texts.size], [0, 0], withdraw);
+    assert.equal(next.client.lost, 0);
+  }
+});
+
+test("what comes back keeps the limits, and is counted and told as what was kept is", async () => {
+  const { browser, client, clock } = await ready();
+  browser.server = () => answer(503, {});
+  client.startModule(module("old"));
+  await clock.pass(4 * 24 * 3_600_000);
+  for (let at = 0; at < 199; at += 1) client.startModule(module("new"));
+  await settled();
+  browser.kill();
+  clock.now += 4 * 24 * 3_600_000;
+  const next = await browser.open();
+  await settled();
+  assert.deepEqual([browser.kept.length, next.client.lost], [199, 1]);
+  const given = next.troubles.filter((t) => t.reason !== "retry").map((t) => t.reason);
+  assert.deepEqual(given, ["expired"]);
+  await next.client.identify(ADA);
+  for (let at = 0; at < 3; at += 1) next.client.startModule(module("newer"));
+  await settled();
+  assert.deepEqual([browser.kept.length, browser.copied.length, next.client.lost], [200, 200, 3]);
+});
+
+test("a broken copy is thrown away and stands in nobody's way", async () => {
+  const { browser, client, clock } = await ready();
+  browser.server = () => answer(503, {});
+  client.startModule(module("m"));
+  await settled();
+  browser.kill();
+  const [whole] = browser.caches.texts;
+  browser.caches.texts.clear();
+  browser.caches.texts.set(`/milepost:${Date.now().toString(36)}-1`, '{"eventN').set(...whole);
+  browser.server = persisted;
+  await clock.pass(60_000);
+  await (await browser.open()).client.identify(ADA);
+  await clock.pass(60_000);
+  assert.deepEqual([...modules(browser.requests.at(-1)), browser.caches.texts.size], ["m", 0]);
+});
+
+test("without the Cache API, or where it fails, everything else is as ever", async () => {
+  const refuse = async () => Promise.reject(new Error("SecurityError"));
+  const broken = { put: refuse, delete: refuse, keys: refuse, match: refuse };
+  for (const [what, caches] of [
+    ["none", undefined],
+    ["forbidden", { open: refuse }],
+    ["full", { open: async () => broken }],
+    ["stuck", { open: () => new Promise(() => {}) }],
+  ]) {
+    const browser = new Browser();
+    browser.caches = caches;
+    const { client } = await browser.open();
+    await client.identify(ADA);
+    browser.server = () => answer(503, {});
+    client.startModule(module("m1"));
+    await settled();
+    browser.server = persisted;
+    assert.equal(await client.flush(), 0, what);
+    client.startModule(module("m2"));
+    client.consent(false);
+    await settled();
+    assert.equal(browser.kept.length, 0, what);
+    client.consent(true);
+    client.startModule(module("m3"));
+    await settled();
+    assert.deepEqual(modules(browser.requests.at(-1)), ["m3"], what);
+  }
+});
+
 test("of more than 200 events the oldest are given up, counted and told", async () => {
   const { browser, client, clock, page } = await ready();
   browser.server = () => answer(503, {});

@@ -1,7 +1,7 @@
 // A page without a browser: its storage, clock, network and events are in the test's hands.
 //
 // The client takes all of these from the global scope, so a `Page` puts its own there. A second
-// page of the same browser shares storage, locks, clock and server with the first.
+// page of the same browser shares storage, cache, locks, clock and server with the first.
 import { webcrypto } from "node:crypto";
 
 import { milepost } from "../src/milepost.js";
@@ -51,6 +51,10 @@ export class Clock {
     this.now = end;
   }
 
+  forget() {
+    this.#timers = [];
+  }
+
   #attempt(f, args) {
     try {
       f(...args);
@@ -76,10 +80,43 @@ class Locks {
   }
 }
 
+/** The Cache API with one cache in it, whose work is done in a later turn, or when it may. */
+class Caches {
+  /** Texts by path. */
+  texts = new Map();
+  /** While there is such a promise, nothing is written. */
+  held;
+
+  async open() {
+    const { texts } = this;
+    const turn = async () => {
+      await new Promise((done) => setImmediate(done));
+      await this.held;
+    };
+    return {
+      put: async (path, response) => {
+        const text = await response.text();
+        await turn();
+        texts.set(path, text);
+      },
+      delete: async (path) => {
+        await turn();
+        return texts.delete(path);
+      },
+      keys: async () => [...texts.keys()].map((path) => ({ url: `https://learn.example.com${path}` })),
+      match: async (url) => {
+        const text = texts.get(new URL(url).pathname);
+        return text === undefined ? undefined : new Response(text);
+      },
+    };
+  }
+}
+
 /** A browser, and the server that its pages talk to. */
 export class Browser {
   clock = new Clock();
   storage = {};
+  caches = new Caches();
   locks = new Locks();
   /** Every request: its options, and its body as JSON. */
   requests = [];
@@ -116,6 +153,7 @@ export class Browser {
     };
     this.clock.install();
     this.#put("localStorage", this.storage);
+    this.#put("caches", this.caches);
     this.#put("navigator", { locks: this.locks });
     this.#put("crypto", webcrypto);
     this.#put("document", page.document);
@@ -131,6 +169,18 @@ export class Browser {
 
   #put(name, value) {
     Object.defineProperty(globalThis, name, { value, configurable: true, writable: true });
+  }
+
+  /** What a `kill -9` leaves: the cache, of the storage nothing, and no page that waits. */
+  kill() {
+    this.storage = {};
+    this.locks = new Locks();
+    this.clock.forget();
+  }
+
+  /** The modules of the events of which there are copies. */
+  get copied() {
+    return [...this.caches.texts.values()].map((text) => JSON.parse(text).payload.module_slug).sort();
   }
 
   /** The events that are kept, oldest first. */

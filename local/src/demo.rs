@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use shared::catalog::Catalog;
 
-use crate::console::Escaped;
+use crate::console::html::Escaped;
 use crate::portal::Portal;
 
 /// Loads only what this server serves.

@@ -181,7 +181,9 @@ impl Cors {
         match origin.filter(|origin| self.allows(origin)) {
             Some(origin) => response
                 .with("access-control-allow-origin", origin.to_owned())
-                .with("access-control-allow-credentials", "true".into()),
+                .with("access-control-allow-credentials", "true".into())
+                // A browser hides it across origins else, and the page would come back too soon.
+                .with("access-control-expose-headers", "Retry-After".into()),
             None => response,
         }
     }
@@ -254,6 +256,20 @@ mod tests {
             ("", false),
         ] {
             assert_eq!(cors.allows(origin), allowed, "{origin}");
+        }
+    }
+
+    #[test]
+    fn a_page_of_an_allowed_origin_may_read_when_to_come_back() {
+        let cors = Cors { origins: vec!["https://hedgehog.cloud".into()] };
+        for (origin, exposed) in [
+            (Some("https://hedgehog.cloud"), Some("Retry-After")),
+            (Some("https://evil.com"), None),
+            (None, None),
+        ] {
+            let answer = cors.apply(origin, Response::error(404, "Not found"));
+            let header = answer.headers.get("access-control-expose-headers");
+            assert_eq!(header.map(String::as_str), exposed, "{origin:?}");
         }
     }
 

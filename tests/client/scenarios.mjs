@@ -230,6 +230,28 @@ export const SCENARIOS = [
     },
   },
   {
+    name: "kill -9 of the whole browser while the server is away",
+    share: 0.06,
+    async play(run, count) {
+      while (run.ledger.count < count) {
+        const page = await run.open();
+        await run.proxy.leave();
+        for (let at = 0; at < 20 && run.ledger.count < count; at += 1) {
+          await run.make(page);
+          await pause(run.between(0, 60));
+        }
+        await pause(run.between(0, 400));
+        run.ledger.killedAt.push(Date.now());
+        await run.chromium.kill();
+        await run.chromium.restart();
+        await run.proxy.comeBack();
+        const next = await run.open();
+        await run.room(next);
+        await next.close();
+      }
+    },
+  },
+  {
     name: "kill -9 of the whole browser",
     share: 0.06,
     async play(run, count) {

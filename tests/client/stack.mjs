@@ -10,14 +10,19 @@ import { fileURLToPath } from "node:url";
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 const TRACK = "/events/track";
 
-/** Starts everything on free ports. */
-export async function start() {
+/** Starts everything on free ports. `backend` is `PROGRESS_BACKEND`. */
+export async function start(backend = "properties") {
   const site = await Site.start();
   const origins = [site.origin, site.origin.replace("127.0.0.1", "localhost")];
   const binary = process.env.MILEPOST_BIN ?? here("../../target/debug/milepost");
   const child = spawn(binary, ["local", "--port", "0", "--json", "--window", "0"], {
     cwd: here("../.."),
-    env: { ...process.env, ALLOWED_ORIGINS: origins.join(","), HUBSPOT_BURST_LIMIT: "250" },
+    env: {
+      ...process.env,
+      ALLOWED_ORIGINS: origins.join(","),
+      HUBSPOT_BURST_LIMIT: "250",
+      PROGRESS_BACKEND: backend,
+    },
     stdio: ["ignore", "pipe", "inherit"],
   });
   const [line] = await Promise.race([
@@ -35,7 +40,8 @@ export async function start() {
     child.kill("SIGINT");
     await ended;
   };
-  return { site, crm: new Crm(urls.portal), urls, stop };
+  const crm = backend === "events" ? new Timeline(urls.portal) : new Crm(urls.portal);
+  return { site, crm, urls, stop };
 }
 
 /** The pages: one with the client, one with plain beacons, one as the site has them today. */
@@ -80,6 +86,7 @@ const CLIENT_PAGE = `<!doctype html><title>page</title><script src="/milepost.js
   const email = new URL(location).searchParams.get("email");
   if (email) client.identify({ email });
   const waiting = () => Object.keys(localStorage).filter((key) => key.startsWith("milepost:")).length;
+  const copies = async () => (await (await caches.open("milepost")).keys()).length;
   const send = (email, modules) => {
     client.identify({ email });
     for (const module of modules) client.completeModule({ module, course: "c", pathway: "p" });
@@ -245,6 +252,26 @@ class Crm {
     });
     const { id } = await answer.json();
     return String(id);
+  }
+}
+
+/** The simulated HubSpot where each event is one of its own: `PROGRESS_BACKEND=events`. */
+class Timeline {
+  constructor(portal) {
+    this.portal = portal;
+  }
+
+  /** The completed modules of every contact, by e-mail, and how many events were counted. */
+  async contacts() {
+    const held = new Map();
+    const { events } = await (await fetch(`${this.portal}/_portal/events`)).json();
+    for (const { email, properties } of events) {
+      const of = held.get(email) ?? { completed: [], total: 0 };
+      if (!of.completed.includes(properties.module)) of.completed.push(properties.module);
+      of.total += 1;
+      held.set(email, of);
+    }
+    return held;
   }
 }
 

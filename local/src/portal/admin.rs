@@ -47,6 +47,7 @@ pub(super) fn routes() -> Router<Door> {
         .route("/faults/{id}", delete(clear_fault))
         .route("/settings", get(settings).patch(change_settings))
         .route("/day", post(spend_day))
+        .route("/events", get(events))
         .route("/tokens", post(grant).delete(revoke))
         .route("/contacts", get(contacts).post(add_contact))
         .route("/contacts/{id}", get(contact).merge(patch(edit_contact)).delete(end_contact))
@@ -75,6 +76,10 @@ struct Since {
 
 async fn calls(State(door): State<Door>, Query(query): Query<Since>) -> Response {
     Json(json!({"calls": door.portal.calls_since(query.since)})).into_response()
+}
+
+async fn events(State(door): State<Door>) -> Response {
+    Json(json!({"events": door.portal.accepted_events()})).into_response()
 }
 
 async fn faults(State(door): State<Door>) -> Response {
