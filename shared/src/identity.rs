@@ -20,6 +20,10 @@ pub const EMAIL_UNITS_MAX: usize = 255;
 /// The longest contact id, in UTF-16 units.
 pub const CONTACT_ID_UNITS_MAX: usize = 50;
 
+/// The longest token, in bytes: API Gateway's limit on all headers together is 10,240. A batch has
+/// room for a longer one, and each of its events would have it hashed.
+pub const TOKEN_BYTES_MAX: usize = 8_192;
+
 const ISSUER: &str = "hedgehog-learn";
 const AUDIENCE: &str = "hedgehog-learn-frontend";
 
@@ -118,6 +122,9 @@ fn person_of(claims: &Map<String, Value>) -> Option<Person> {
 }
 
 fn verify(token: &str, secret: &str, now: DateTime<Utc>) -> Option<Map<String, Value>> {
+    if token.len() > TOKEN_BYTES_MAX {
+        return None;
+    }
     let (signed, signature) = token.rsplit_once('.')?;
     let (header, claims) = signed.split_once('.')?;
     if json_part(header)?.get("alg")?.as_str()? != "HS256" {

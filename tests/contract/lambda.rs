@@ -10,6 +10,8 @@ mod deployed;
 mod events;
 /// Invoked in a Lambda emulator each, with the event source played by hand.
 mod invocations;
+/// Processes: cold, warm, killed, near their deadline; batches that come twice or fail in part.
+mod lives;
 /// A token that is kept in the parameter store, and rotated.
 mod rotation;
 /// Starts that can't be made.
@@ -31,7 +33,7 @@ use tests::emulator::{Emulator, Variables};
 use tests::ministack::{Ministack, QueueShape, QueueUrls};
 use tokio::net::TcpListener;
 
-use events::{gateway_event, sqs_event};
+pub(crate) use events::{gateway_event, sqs_event};
 
 /// How long a test waits for what must happen within seconds; machines are slow at times.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -40,17 +42,17 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const VISIBILITY_S: i32 = 600;
 
 /// What the functions stand between.
-struct Bench {
-    ministack: Ministack,
-    queues: QueueUrls,
-    sqs: Client,
-    portal: Arc<Portal>,
+pub(crate) struct Bench {
+    pub(crate) ministack: Ministack,
+    pub(crate) queues: QueueUrls,
+    pub(crate) sqs: Client,
+    pub(crate) portal: Arc<Portal>,
     portal_url: String,
     clock: Arc<dyn Clock>,
 }
 
 impl Bench {
-    async fn start() -> Bench {
+    pub(crate) async fn start() -> Bench {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
         let portal = Arc::new(Portal::in_memory(7));
         portal.define_milepost_properties();
@@ -68,7 +70,7 @@ impl Bench {
     }
 
     /// What the template sets for this function, and what Lambda adds to it.
-    fn variables(&self, function: Function) -> Variables {
+    pub(crate) fn variables(&self, function: Function) -> Variables {
         let mut variables = BTreeMap::from([
             ("AWS_REGION", "us-east-1".to_owned()),
             ("AWS_ACCESS_KEY_ID", "test".to_owned()),
@@ -99,7 +101,7 @@ impl Bench {
     }
 
     /// Takes so many messages, as the event source does.
-    async fn receive(&self, messages_max: i32) -> Vec<Message> {
+    pub(crate) async fn receive(&self, messages_max: i32) -> Vec<Message> {
         let received = self
             .sqs
             .receive_message()
@@ -114,7 +116,7 @@ impl Bench {
 
     /// Gives the worker these messages; does with its answer what the event source does, and gives
     /// the ids that failed.
-    async fn hand_over(&self, worker: &Emulator, messages: &[Message]) -> Vec<String> {
+    pub(crate) async fn hand_over(&self, worker: &Emulator, messages: &[Message]) -> Vec<String> {
         let answer = worker.invoke(&sqs_event(messages)).await.unwrap();
         let failed = answer["batchItemFailures"].as_array().expect("a list of failures");
         let id = |failure: &Value| failure["itemIdentifier"].as_str().unwrap().to_owned();
@@ -158,7 +160,7 @@ impl Bench {
 }
 
 /// Posts a body to ingest; gives the answer's body.
-async fn track(ingest: &Emulator, body: &Value) -> Value {
+pub(crate) async fn track(ingest: &Emulator, body: &Value) -> Value {
     let mut event = gateway_event("POST", "/events/track", "");
     event["body"] = body.to_string().into();
     answered(ingest, &event).await
@@ -179,7 +181,7 @@ fn catalog() -> String {
 }
 
 /// Somebody starts or completes a module of the repository's own catalog.
-fn module_event(what: &str, email: &str, module: &str) -> Value {
+pub(crate) fn module_event(what: &str, email: &str, module: &str) -> Value {
     json!({
         "eventName": format!("learning_module_{what}"),
         "contactIdentifier": { "email": email },

@@ -11,10 +11,10 @@ use shared::journal::Line;
 use crate::doors::{self, Doors, QueueMood};
 
 /// Stands in everything that a client sends.
-const MARK: &str = "canary";
+pub(crate) const MARK: &str = "canary";
 const EMAIL: &str = "canary.one@canary.example";
 /// A record id can't hold letters.
-const CONTACT_ID: &str = "990712345678";
+pub(crate) const CONTACT_ID: &str = "990712345678";
 const TOKEN: &str = "Bearer canary.canary.canary";
 
 fn event(contact: Value) -> Value {
@@ -28,7 +28,7 @@ fn event(contact: Value) -> Value {
 }
 
 /// The requests that a client can make, all of them marked.
-fn requests() -> Vec<Request> {
+pub(crate) fn requests() -> Vec<Request> {
     let named = json!({ "email": EMAIL, "contactId": CONTACT_ID });
     let mut invalid = event(json!({ "email": "canary at home" }));
     invalid["eventName"] = "canary-event".into();
@@ -76,14 +76,18 @@ fn requests() -> Vec<Request> {
     requests
 }
 
-async fn lines(variables: &[(&str, &str)], mood: QueueMood, fault: Option<FaultKind>) -> Vec<Line> {
-    let doors = Doors::with(variables);
-    let contact = BTreeMap::from([
+/// A contact that is marked all over.
+pub(crate) fn contact() -> BTreeMap<String, String> {
+    BTreeMap::from([
         ("email".to_owned(), EMAIL.to_owned()),
         ("hhl_progress_state".to_owned(), "{\"canary".to_owned()),
         ("hhl_progress_summary".to_owned(), MARK.to_owned()),
-    ]);
-    doors.add(CONTACT_ID, &contact);
+    ])
+}
+
+async fn lines(variables: &[(&str, &str)], mood: QueueMood, fault: Option<FaultKind>) -> Vec<Line> {
+    let doors = Doors::with(variables);
+    doors.add(CONTACT_ID, &contact());
     doors.queue.becomes(mood);
     if let Some(kind) = fault {
         doors.portal.set_fault(FaultRule::every(kind));

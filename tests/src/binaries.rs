@@ -2,7 +2,8 @@
 //!
 //! `cargo test` builds no other package's binaries. So the first test that asks for one has all
 //! three built, in the profile and the target folder of the running test, and the others wait for
-//! it. Two test processes that build at once are kept apart by cargo's own lock.
+//! it. Two test processes that build at once are kept apart by cargo's own lock. With
+//! `MILEPOST_BINARIES=release` they are the release binaries, whatever the test's profile is.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -62,6 +63,7 @@ fn build() -> Result<BTreeMap<String, PathBuf>> {
     let profile_folder = test.ancestors().nth(2).context("the test is in no target folder")?;
     let target_folder = profile_folder.parent().context("the test is in no target folder")?;
     let profile = match profile_folder.file_name().and_then(|name| name.to_str()) {
+        _ if asks_for_release() => "release",
         Some("debug") => "dev",
         Some(name) => name,
         None => anyhow::bail!("the test is in no profile's folder"),
@@ -84,6 +86,11 @@ fn build() -> Result<BTreeMap<String, PathBuf>> {
     ensure!(output.status.success(), "the functions can't be built: {said}");
     let messages = output.stdout.split(|byte| *byte == b'\n');
     Ok(messages.filter_map(|message| executable(&serde_json::from_slice(message).ok()?)).collect())
+}
+
+/// Whether the programs as they are deployed are wanted.
+fn asks_for_release() -> bool {
+    env::vars_os().any(|(name, value)| name == "MILEPOST_BINARIES" && value == "release")
 }
 
 /// The name and the path of a program, if this message of cargo's announces one.

@@ -84,6 +84,35 @@ impl Emulator {
         Ok(fs::read_to_string(self.output.path())?)
     }
 
+    /// The function's process, if one lives.
+    ///
+    /// # Errors
+    /// When the emulator's own can't be looked at.
+    pub fn function(&self) -> Result<Option<u32>> {
+        // Any of the emulator's threads may be the one that started it.
+        for thread in fs::read_dir(format!("/proc/{}/task", self.process.id()))? {
+            let Ok(children) = fs::read_to_string(thread?.path().join("children")) else {
+                continue;
+            };
+            if let Some(child) = children.split_whitespace().next() {
+                return Ok(Some(child.parse()?));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Ends the function's process in the midst of whatever it does.
+    ///
+    /// # Errors
+    /// When there is none, or it can't be ended.
+    pub fn kill_function(&self) -> Result<()> {
+        let process = self.function()?.context("there is no function to kill")?;
+        let process = process.to_string();
+        let killed = Command::new("sh").args(["-c", "kill -9 \"$0\"", &process]).status()?;
+        ensure!(killed.success(), "the function can't be killed");
+        Ok(())
+    }
+
     fn spawn(emulator: &Path, function: &Path, variables: &Variables) -> Result<Emulator> {
         // Bound together and let go: two ports that are free just now.
         let ports = [

@@ -6,3 +6,4 @@ pub mod emulator;
 pub mod ministack;
 pub mod path;
 pub mod running;
+pub mod template;

@@ -15,7 +15,7 @@ use shared::submission::RejectionCode;
 use crate::files::{File, files, literals, root, text};
 
 /// Every variable that the project promises to read.
-const PROMISED: [&str; 19] = [
+const PROMISED: [&str; 20] = [
     "QUEUE_URL",
     "DLQ_URL",
     "HUBSPOT_BASE_URL",
@@ -34,6 +34,7 @@ const PROMISED: [&str; 19] = [
     "CATALOG_PATH",
     "APP_STAGE",
     "LOG_LEVEL",
+    "MILEPOST_CONSOLE_TOKEN",
     "NO_COLOR",
 ];
 
@@ -111,7 +112,7 @@ fn every_variable_that_is_read_is_documented_and_the_other_way_round() {
     assert_eq!(read, documented("Milepost's own"));
     assert_eq!(read, BTreeSet::from(PROMISED.map(str::to_owned)));
 
-    let of_aws: BTreeSet<String> = ["adapters/host", "adapters/sqs", "adapters/ssm"]
+    let of_aws: BTreeSet<String> = ["adapters/host", "adapters/sqs", "adapters/ssm", "ops"]
         .iter()
         .flat_map(|folder| files(&format!("{folder}/src"), ".rs"))
         .flat_map(|file| variables(&file.text))

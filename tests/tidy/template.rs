@@ -1,30 +1,32 @@
-//! Rules for the deployment template: the relations between its figures that the code relies on,
-//! what each function may do, and that it sets the variables that are read.
+//! Rules for the deployment template: the relations between its figures that the code relies on, and
+//! that it sets the variables that are read. Who may do what is in `access`.
 //!
 //! The variables are held to the real settings: every function reads what the template gives it,
 //! for every value that a parameter allows.
 
+mod access;
 mod alarms;
-mod document;
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use host::catalog_folder;
+use ingest::enqueue::SEND_TIME_MAX;
 use local::queue::QueueSettings;
 use serde_json::Value;
 use shared::settings::{
     Door, HubSpot, Lookup, Process, QueueUrls, Worker, WrongSetting, catalog_path,
 };
 
-use self::document::{Template, all, named};
+use tests::template::{Template, all, named};
+
 use crate::files::root;
 
 const FUNCTIONS: [&str; 3] = ["IngestFunction", "WorkerFunction", "ReaderFunction"];
 const QUEUES: [&str; 2] = ["EventsQueue", "DeadLetterQueue"];
 /// Parameters that can hold any text.
-const FREE: [&str; 2] = ["JwtSecret", "AllowedOrigins"];
+const FREE: [&str; 1] = ["AllowedOrigins"];
 /// What a worker's time-out has beside the longest pass: time for the passes before it.
 const PASS_MARGIN: Duration = Duration::from_secs(60);
 
@@ -121,46 +123,6 @@ fn a_message_that_is_sent_anew_is_no_runaway_loop() {
 }
 
 #[test]
-fn a_function_may_do_what_it_needs_and_no_more() {
-    #[track_caller]
-    fn check(function: &str, expected: &[&str]) {
-        let template = Template::read();
-        let role = format!("{function}Role");
-        let properties = template.properties(&format!("{function}Function"));
-        assert_eq!(named(&properties["Role"]), format!("{role}.Arn"));
-        assert!(properties["Policies"].is_null() && properties["Events"].is_null());
-        assert!(template.properties(&role)["ManagedPolicyArns"].is_null());
-        let mut expected: BTreeSet<String> = expected.iter().map(|&line| line.into()).collect();
-        expected.extend([
-            format!("logs:CreateLogStream {function}Logs.Arn"),
-            format!("logs:PutLogEvents {function}Logs.Arn"),
-            // X-Ray knows no resources.
-            "xray:PutTelemetryRecords *".into(),
-            "xray:PutTraceSegments *".into(),
-        ]);
-        assert_eq!(template.granted(&role), expected);
-    }
-    const TOKEN: &str = "ssm:GetParameter arn:${AWS::Partition}:ssm:${AWS::Region}:\
-                         ${AWS::AccountId}:parameter${HubSpotTokenParameter}";
-    check("Ingest", &["sqs:SendMessage EventsQueue.Arn"]);
-    check(
-        "Worker",
-        &[
-            "sqs:ReceiveMessage EventsQueue.Arn",
-            "sqs:DeleteMessage EventsQueue.Arn",
-            "sqs:ChangeMessageVisibility EventsQueue.Arn",
-            "sqs:GetQueueAttributes EventsQueue.Arn",
-            "sqs:SendMessage EventsQueue.Arn",
-            "sqs:SendMessage DeadLetterQueue.Arn",
-            TOKEN,
-        ],
-    );
-    check("Reader", &[TOKEN]);
-    let template = Template::read();
-    assert_eq!(template.of_type("AWS::IAM::Role").len(), FUNCTIONS.len(), "a role without a rule");
-}
-
-#[test]
 fn a_function_reads_all_that_the_template_sets_and_finds_all_that_it_needs() {
     let template = Template::read();
     for parameters in variations(&template) {
@@ -183,22 +145,18 @@ fn a_function_reads_all_that_the_template_sets_and_finds_all_that_it_needs() {
 }
 
 #[test]
-fn the_secret_has_no_default_and_is_not_shown() {
+fn a_time_out_leaves_the_one_behind_it_time_to_answer() {
     let template = Template::read();
-    for function in ["IngestFunction", "ReaderFunction"] {
-        let secret = named(template.variables(function)["JWT_SECRET"]);
-        let parameter = &template.section("Parameters")[secret];
-        assert_eq!((&parameter["NoEcho"], &parameter["Default"]), (&true.into(), &"".into()));
+    // API Gateway gives up after 30 s.
+    for (function, longest) in
+        [("IngestFunction", SEND_TIME_MAX), ("ReaderFunction", reader::ANSWER_TIME_MAX)]
+    {
+        let timeout = Duration::from_secs(template.number(function, "Timeout"));
+        assert!(timeout >= 3 * longest && timeout < Duration::from_secs(30), "{function}");
     }
-}
-
-#[test]
-fn what_rests_is_encrypted() {
-    let template = Template::read();
-    assert_eq!(template.of_type("AWS::SQS::Queue"), QUEUES.into());
-    for queue in QUEUES {
-        assert_eq!(template.properties(queue)["SqsManagedSseEnabled"], true, "{queue}");
-    }
+    // A worker that Lambda ends holds its messages until their time-out, and no longer.
+    let visibility = Duration::from_secs(template.number("EventsQueue", "VisibilityTimeout"));
+    assert!(visibility <= Duration::from_secs(900), "a contact that waits that long is forgotten");
 }
 
 #[test]
@@ -224,18 +182,6 @@ fn every_log_is_kept_for_a_time_that_is_told() {
         assert!(groups.contains(named(&logging["LogGroup"])), "{function}");
         // In JSON format Lambda would wrap the metrics' lines, and CloudWatch would not see them.
         assert_eq!(logging["LogFormat"], "Text", "{function}");
-    }
-}
-
-#[test]
-fn the_access_log_names_nobody() {
-    let template = Template::read();
-    let format = named(&template.properties("HttpApiStage")["AccessLogSettings"]["Format"]);
-    let fields: BTreeMap<String, String> = serde_json::from_str(format).unwrap();
-    for (name, variable) in fields {
-        for personal in ["path", "query", "identity", "authorizer", "header"] {
-            assert!(!variable.to_lowercase().contains(personal), "{name} is {variable}");
-        }
     }
 }
 
@@ -326,7 +272,7 @@ fn variations(template: &Template) -> Vec<BTreeMap<&str, String>> {
     let mut given: BTreeMap<&str, String> =
         parameters.iter().map(|(name, p)| (name.as_str(), plain(&p["Default"]))).collect();
     given.insert("HubSpotTokenParameter", "/milepost/dev/hubspot-token".into());
-    given.insert("JwtSecret", "secret".into());
+    given.insert("JwtSecret", "a secret that is long enough for HS256".into());
     let mut variations = vec![given.clone()];
     for (name, parameter) in parameters {
         let listed = parameter["AllowedValues"].as_array().into_iter().flatten();

@@ -7,7 +7,7 @@ use aws_sdk_sqs::types::Message;
 use serde_json::{Value, json};
 
 /// What API Gateway makes of a request to the stage `prod` of an HTTP API.
-pub(super) fn gateway_event(method: &str, path: &str, query: &str) -> Value {
+pub(crate) fn gateway_event(method: &str, path: &str, query: &str) -> Value {
     json!({
         "version": "2.0",
         "routeKey": format!("{method} {path}"),
@@ -48,7 +48,7 @@ pub(super) fn gateway_event(method: &str, path: &str, query: &str) -> Value {
 }
 
 /// The event that Lambda makes of a FIFO queue's messages.
-pub(super) fn sqs_event(messages: &[Message]) -> Value {
+pub(crate) fn sqs_event(messages: &[Message]) -> Value {
     let record = |message: &Message| {
         let attributes = message.attributes().expect("all attributes were asked for");
         let attributes: BTreeMap<&str, &String> =

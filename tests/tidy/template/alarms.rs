@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 use shared::journal::Figure;
+use tests::template::{Template, named};
 
-use super::document::{Template, named};
 use crate::documents::sections;
 use crate::files::text;
 
@@ -83,10 +83,59 @@ fn the_dashboard_shows_metrics_of_the_functions_that_write_them() {
         }
     }
     // What says how well the data is, and not how well the machine runs.
-    for left_out in ["TimesReplaced", "UnsupportedClaims", "StatesNearLimit"] {
+    for left_out in ["TimesReplaced", "UnsupportedClaims", "StatesNearLimit", "EventsForgotten"] {
         shown.insert(left_out.into());
     }
     assert_eq!(shown, Figure::ALL.map(|figure| figure.name().to_owned()).into());
+}
+
+/// AWS's metrics by their documented names and dimensions; one that is misspelled has no value, and
+/// its alarm is silent for ever.
+#[test]
+fn a_metric_of_aws_is_one_that_it_has() {
+    let known = [
+        ("AWS/SQS ApproximateNumberOfMessagesVisible", vec!["QueueName"]),
+        ("AWS/SQS ApproximateNumberOfMessagesNotVisible", vec!["QueueName"]),
+        ("AWS/SQS ApproximateNumberOfMessagesDelayed", vec!["QueueName"]),
+        ("AWS/SQS ApproximateAgeOfOldestMessage", vec!["QueueName"]),
+        ("AWS/Lambda Errors", vec!["FunctionName"]),
+        ("AWS/Lambda Throttles", vec!["FunctionName"]),
+        // Of a route only with `DetailedMetricsEnabled`.
+        ("AWS/ApiGateway Latency", vec!["ApiId", "Stage", "Method", "Resource"]),
+    ];
+    let known: BTreeMap<&str, Vec<&str>> = known.into();
+    let template = Template::read();
+    let stage = template.properties("HttpApiStage");
+    assert_eq!(stage["DefaultRouteSettings"]["DetailedMetricsEnabled"], true);
+    let check = |of: &str, namespace: &str, name: &str, dimensions: Vec<&str>| {
+        if namespace != OURS {
+            let metric = format!("{namespace} {name}");
+            assert_eq!(known.get(metric.as_str()), Some(&dimensions), "{metric} of {of}");
+        }
+    };
+    for name in template.of_type("AWS::CloudWatch::Alarm") {
+        let alarm = template.properties(name);
+        let of_math = alarm["Metrics"].as_array().into_iter().flatten();
+        let of_math = of_math.map(|metric| &metric["MetricStat"]["Metric"]);
+        let plain = Some(alarm).filter(|alarm| alarm["MetricName"].is_string());
+        for metric in of_math.filter(|metric| !metric.is_null()).chain(plain) {
+            let dimensions = metric["Dimensions"].as_array().unwrap().iter();
+            let dimensions = dimensions.map(|dimension| named(&dimension["Name"])).collect();
+            check(name, named(&metric["Namespace"]), named(&metric["MetricName"]), dimensions);
+        }
+    }
+    let body = named(&template.properties("Dashboard")["DashboardBody"]);
+    let body: Value = serde_json::from_str(body).unwrap();
+    for widget in body["widgets"].as_array().unwrap() {
+        for metric in widget["properties"]["metrics"].as_array().unwrap() {
+            let texts: Vec<&str> =
+                metric.as_array().unwrap().iter().map_while(Value::as_str).collect();
+            if let [namespace, name, dimensions @ ..] = &texts[..] {
+                let dimensions = dimensions.iter().step_by(2).copied().collect();
+                check("the dashboard", namespace, name, dimensions);
+            }
+        }
+    }
 }
 
 #[test]

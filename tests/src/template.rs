@@ -1,39 +1,47 @@
-//! The template as one JSON value, with CloudFormation's short tags written out: `!Ref A` is
-//! `{"Ref": "A"}`, `!GetAtt A.B` is `{"Fn::GetAtt": "A.B"}`. What the rules ask of it is read here.
+//! The deployment template as one JSON value, with CloudFormation's short tags written out: `!Ref A`
+//! is `{"Ref": "A"}`, `!GetAtt A.B` is `{"Fn::GetAtt": "A.B"}`. What the tests ask of it is read here.
+//!
+//! A template that can't be read, or lacks what is asked for, fails the test that asks.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "a template that can't be read fails its test"
+)]
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
 
 use saphyr::{LoadableYamlNode, Scalar, Yaml};
 use serde_json::{Map, Value};
 
-use crate::files::text;
-
 /// The deployment template.
-pub(crate) struct Template(Value);
+pub struct Template(Value);
 
 impl Template {
     /// Reads the template of the tree.
-    pub(crate) fn read() -> Self {
-        Self(parse(&text("template.yaml")))
+    pub fn read() -> Self {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../template.yaml");
+        Self(parse(&fs::read_to_string(path).unwrap()))
     }
 
     /// A section's entries, by name.
-    pub(crate) fn section(&self, name: &str) -> &Map<String, Value> {
+    pub fn section(&self, name: &str) -> &Map<String, Value> {
         self.0[name].as_object().unwrap_or_else(|| panic!("the template has no {name}"))
     }
 
     /// A resource, whole.
-    pub(crate) fn resource(&self, name: &str) -> &Value {
+    pub fn resource(&self, name: &str) -> &Value {
         &self.section("Resources")[name]
     }
 
     /// A resource's properties.
-    pub(crate) fn properties(&self, name: &str) -> &Value {
+    pub fn properties(&self, name: &str) -> &Value {
         &self.resource(name)["Properties"]
     }
 
     /// The names of all resources of a type.
-    pub(crate) fn of_type(&self, of: &str) -> BTreeSet<&str> {
+    pub fn of_type(&self, of: &str) -> BTreeSet<&str> {
         let resources = self.section("Resources").iter();
         let names: BTreeSet<&str> = resources
             .filter(|(_, resource)| resource["Type"] == of)
@@ -44,13 +52,13 @@ impl Template {
     }
 
     /// A number among a resource's properties.
-    pub(crate) fn number(&self, resource: &str, property: &str) -> u64 {
+    pub fn number(&self, resource: &str, property: &str) -> u64 {
         let number = &self.properties(resource)[property];
         number.as_u64().unwrap_or_else(|| panic!("{resource}.{property} is {number}"))
     }
 
     /// A function's variables, those that all functions have among them.
-    pub(crate) fn variables(&self, function: &str) -> BTreeMap<&str, &Value> {
+    pub fn variables(&self, function: &str) -> BTreeMap<&str, &Value> {
         let of_all = &self.0["Globals"]["Function"]["Environment"]["Variables"];
         let own = &self.properties(function)["Environment"]["Variables"];
         let both = [of_all, own].into_iter().flat_map(|variables| variables.as_object().unwrap());
@@ -58,7 +66,7 @@ impl Template {
     }
 
     /// What a role may do, as `action resource`, by its policies.
-    pub(crate) fn granted(&self, role: &str) -> BTreeSet<String> {
+    pub fn granted(&self, role: &str) -> BTreeSet<String> {
         let mut granted = BTreeSet::new();
         for policy in all(&self.properties(role)["Policies"]) {
             for statement in all(&policy["PolicyDocument"]["Statement"]) {
@@ -75,7 +83,7 @@ impl Template {
 }
 
 /// The entries of a list; a single value is a list of one, as in a policy.
-pub(crate) fn all(value: &Value) -> &[Value] {
+pub fn all(value: &Value) -> &[Value] {
     match value {
         Value::Array(values) => values,
         value => std::slice::from_ref(value),
@@ -83,7 +91,7 @@ pub(crate) fn all(value: &Value) -> &[Value] {
 }
 
 /// What a value refers to: a text itself, or the text behind its one function.
-pub(crate) fn named(value: &Value) -> &str {
+pub fn named(value: &Value) -> &str {
     let inner = value.as_object().and_then(|object| object.values().next());
     value.as_str().or_else(|| inner?.as_str()).unwrap_or_else(|| panic!("no name: {value}"))
 }
@@ -119,6 +127,7 @@ fn json(yaml: &Yaml<'_>) -> Value {
     }
 }
 
+#[cfg(test)]
 #[test]
 fn short_tags_are_written_out() {
     let template = parse("a: !Ref B\nc: !GetAtt D.E\nf: !Sub 'g-${H}'\ni: [!Not [x], 300, 0.1]");
