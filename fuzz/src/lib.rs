@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Months, Utc};
 use serde_json::json;
 use shared::catalog::Catalog;
-use shared::envelope::{Envelope, OpenFault, VERSION};
+use shared::envelope::{Content, Envelope, OpenFault, VERSION};
 use shared::event::{Event, EventName, FUTURE_MAX, PAST_MONTHS_MAX, RESERVED_PATHWAY, Ts, When};
 use shared::facts::{Facts, Happening, Progress};
 use shared::identity::{CONTACT_ID_UNITS_MAX, Person, check_email};
@@ -84,7 +84,7 @@ pub fn envelope(body: &str) {
     match Envelope::open(body) {
         Ok(envelope) => {
             is_carried(&envelope);
-            is_held(&envelope.happening);
+            envelope.happening().into_iter().for_each(is_held);
         }
         Err(OpenFault::Newer(version)) => assert!(version > VERSION),
         Err(fault) => is_short(&fault.to_string()),
@@ -141,7 +141,7 @@ fn is_accepted(event: &Event) {
         correlation_id: String::new(),
         accepted_at: received_at,
         person: contact.clone().or_else(|| Person::new(Some("ada@example.org"), None)).unwrap(),
-        happening: Happening {
+        content: Content::Event(Happening {
             name: *name,
             at,
             pathway: pathway.clone(),
@@ -149,11 +149,11 @@ fn is_accepted(event: &Event) {
             module: module.clone(),
             source: source.clone(),
             viewed: viewed.clone(),
-        },
+        }),
         hopped: false,
     };
     is_carried(&envelope);
-    is_held(&envelope.happening);
+    envelope.happening().into_iter().for_each(is_held);
 }
 
 /// The queue gives the envelope back, and no character of its body is one that SQS refuses.

@@ -14,7 +14,7 @@ pub mod story;
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
-use shared::envelope::Envelope;
+use shared::envelope::{Content, Envelope};
 use shared::event::Event;
 use shared::facts::Happening;
 use shared::http::{Request, Response, Route};
@@ -179,7 +179,15 @@ impl Ingest {
             correlation_id: story.correlation_id().to_owned(),
             accepted_at: now,
             person,
-            happening: Happening { name, at: when.at, pathway, course, module, source, viewed },
+            content: Content::Event(Happening {
+                name,
+                at: when.at,
+                pathway,
+                course,
+                module,
+                source,
+                viewed,
+            }),
             hopped: false,
         }
     }

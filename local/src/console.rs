@@ -1,235 +1,288 @@
-//! The page at `/`: contacts with their milestones, the queue's depth, HubSpot's last calls.
+//! The console: one page at `/` that shows queue, work, contacts and dead letters, replays what
+//! died, and switches the simulator's faults.
 //!
-//! It is made on the server for each look, so it works without a script; it looks again by itself
-//! every two seconds. It only shows: nothing can be done through it.
+//! The page is made on the server for each look and can be read without a script; a script of its
+//! own looks again in place. `local` and `serve` have it on their front door, `milepost console`
+//! on a door of its own. [`access`] decides who sees it and what may act.
+//!
+//! **Invariant**: only a `POST` acts, and only after [`access`] let it; to look changes nothing.
 
-use std::fmt::Write as _;
+pub mod access;
+mod contacts;
+mod fault_list;
+mod faults;
+mod figures;
+pub(crate) mod html;
+mod letter_box;
+mod letter_list;
+mod page;
+pub mod tally;
+
+use std::collections::BTreeMap;
+use std::future::Future;
 use std::sync::Arc;
 
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{Query, Request, State};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
-use shared::ports::{Clock, Depth, Queue};
-use shared::properties::{
-    COMPLETED_COURSES, ENROLLED_COURSES, LAST_ACTIVITY, PROGRESS_SUMMARY, TOTAL_PROGRESS,
-};
+use http_body_util::{BodyExt as _, Limited};
+use tokio::net::TcpListener;
+use tokio::sync::watch;
 
-use crate::portal::calls::CallSeen;
-use crate::portal::{ContactView, Portal};
+use self::access::{Access, Denied, LogIn, Visitor};
+use self::faults::Fault;
+use self::figures::NotEmpty;
+use self::letter_box::{Busy, Chosen, LetterBox};
+use self::tally::Tally;
+use crate::letters::Queues;
+use crate::portal::Portal;
+use crate::queue::SqliteQueues;
 
-/// Rows of each table.
-const CONTACTS_SHOWN: usize = 50;
-const CALLS_SHOWN: usize = 12;
+/// Loads only what this server serves.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; \
+                                       connect-src 'self'; img-src data:; form-action 'self'; \
+                                       base-uri 'none'; frame-ancestors 'none'";
+const HTML: &str = "text/html; charset=utf-8";
+const STYLE: &str = include_str!("console/page.css");
+const SCRIPT: &str = include_str!("console/page.js");
+/// No form here is longer.
+const FORM_BYTES_MAX: usize = 4_096;
 
-/// What the page shows.
-pub struct Console {
-    /// The queue of events.
-    pub events: Arc<dyn Queue>,
-    /// The dead letters.
-    pub dead_letters: Arc<dyn Queue>,
+/// What the console watches.
+pub struct Watched {
+    /// The queues.
+    pub queues: Queues,
+    /// The same, where they are embedded and tell more than the port does.
+    pub embedded: Option<SqliteQueues>,
+    /// What the stack did lately; `None` in another process.
+    pub tally: Option<Arc<Tally>>,
     /// The simulator; `None` beside the real HubSpot.
     pub portal: Option<Arc<Portal>>,
-    /// Time.
-    pub clock: Arc<dyn Clock>,
+    /// What this is, in a few words.
+    pub place: String,
 }
+
+/// The page, and what it does.
+pub struct Console {
+    watched: Watched,
+    access: Access,
+    letters: LetterBox,
+    not_empty: NotEmpty,
+}
+
+/// A form, or a query.
+type Fields = BTreeMap<String, String>;
 
 impl Console {
-    /// The page as it stands now.
-    pub async fn page(&self) -> String {
-        let mut page = String::from(HEAD);
-        self.figures(&mut page).await;
-        match &self.portal {
-            None => page.push_str(
-                "<p class=\"note\">Contacts are in your HubSpot portal. This page shows the queue.</p>",
-            ),
-            Some(portal) => {
-                page.push_str("<p class=\"note\"><a href=\"/demo\">A course to click through</a></p>");
-                contacts(&mut page, &portal.contacts(CONTACTS_SHOWN, 0), portal.stats().contacts);
-                let first = portal.stats().calls.saturating_sub(CALLS_SHOWN as u64);
-                calls(&mut page, &portal.calls_since(first), self.clock.now());
+    /// A console. Replays end soon after `stop` holds `true`.
+    pub fn new(watched: Watched, access: Access, stop: watch::Receiver<bool>) -> Self {
+        let letters = LetterBox::new(watched.queues.clone(), stop);
+        Self { watched, access, letters, not_empty: NotEmpty::default() }
+    }
+
+    /// Whether a request is the console's to answer.
+    pub fn owns(&self, method: &Method, path: &str) -> bool {
+        (path == "/" && method == Method::GET)
+            || path == "/console"
+            || path.starts_with("/console/")
+    }
+
+    /// Answers a request.
+    pub async fn answer(
+        &self,
+        method: &Method,
+        uri: &Uri,
+        headers: &HeaderMap,
+        body: Body,
+    ) -> Response {
+        let path = uri.path();
+        match (method.as_str(), path) {
+            ("GET", "/console/page.css") => {
+                return finish(StatusCode::OK, "text/css; charset=utf-8", STYLE.to_owned());
             }
-        }
-        page.push_str("</main></body></html>");
-        page
-    }
-
-    async fn figures(&self, page: &mut String) {
-        page.push_str("<dl class=\"figures\">");
-        match self.events.depth().await {
-            Ok(Depth { visible, in_flight, delayed }) => {
-                figure(page, "Waiting", visible, "");
-                figure(page, "Coalescing", delayed, "");
-                figure(page, "In hand", in_flight, "");
+            ("GET", "/console/page.js") => {
+                return finish(StatusCode::OK, "text/javascript; charset=utf-8", SCRIPT.to_owned());
             }
-            Err(_) => figure(page, "Queue", "no answer", "bad"),
+            ("POST", "/console/login") => return self.log_in(headers, body).await,
+            _ => {}
         }
-        match self.dead_letters.depth().await {
-            Ok(depth) => {
-                let mood = if depth.total() > 0 { "bad" } else { "" };
-                figure(page, "Dead letters", depth.total(), mood);
-            }
-            Err(_) => figure(page, "Dead letters", "no answer", "bad"),
-        }
-        if let Some(portal) = &self.portal {
-            let stats = portal.stats();
-            figure(page, "Contacts", stats.contacts, "");
-            figure(page, "HubSpot calls", stats.calls, "");
-            figure(page, "Most in 10 s", stats.peak_in_ten_seconds, "");
-            figure(
-                page,
-                "Throttled",
-                stats.throttled,
-                if stats.throttled > 0 { "bad" } else { "" },
-            );
-        }
-        page.push_str("</dl>");
-    }
-}
-
-fn figure(page: &mut String, name: &str, value: impl std::fmt::Display, mood: &str) {
-    // Writing to a `String` can't fail, here and below.
-    let _written = write!(page, "<div class=\"{mood}\"><dt>{name}</dt><dd>{value}</dd></div>");
-}
-
-fn contacts(page: &mut String, contacts: &[ContactView], total: usize) {
-    page.push_str("<h2>Contacts</h2>");
-    if contacts.is_empty() {
-        page.push_str(
-            "<p class=\"note\">None yet. Send an event to <code>/events/track</code>, or a whole day \
-             of them with <code>milepost track examples/events.jsonl</code>.</p>",
-        );
-        return;
-    }
-    page.push_str(
-        "<div class=\"wide\"><table><thead><tr><th>Contact</th><th>Progress</th>\
-         <th class=\"n\">Modules</th><th>Enrolled</th><th>Completed</th><th>Last activity</th></tr>\
-         </thead><tbody>",
-    );
-    for contact in contacts {
-        let held = |name: &str| contact.properties.get(name).map_or("", String::as_str);
-        let name = contact.email.as_deref().unwrap_or("no e-mail");
-        let _written = write!(
-            page,
-            "<tr><td>{}<small>id {}</small></td><td>{}</td><td class=\"n\">{}</td><td>{}</td>\
-             <td>{}</td><td class=\"t\">{}</td></tr>",
-            Escaped(name),
-            contact.id,
-            Escaped(held(PROGRESS_SUMMARY)),
-            Escaped(held(TOTAL_PROGRESS)),
-            Slugs(held(ENROLLED_COURSES)),
-            Slugs(held(COMPLETED_COURSES)),
-            Escaped(held(LAST_ACTIVITY)),
-        );
-    }
-    page.push_str("</tbody></table></div>");
-    if total > contacts.len() {
-        let _written =
-            write!(page, "<p class=\"note\">The first {} of {total}.</p>", contacts.len());
-    }
-}
-
-fn calls(page: &mut String, calls: &[CallSeen], now: DateTime<Utc>) {
-    page.push_str("<h2>Last calls to HubSpot</h2>");
-    if calls.is_empty() {
-        page.push_str("<p class=\"note\">None yet.</p>");
-        return;
-    }
-    page.push_str(
-        "<div class=\"wide\"><table><thead><tr><th class=\"n\">Seconds ago</th><th>Call</th>\
-         <th class=\"n\">Inputs</th><th class=\"n\">Written</th><th class=\"n\">Status</th></tr>\
-         </thead><tbody>",
-    );
-    for call in calls.iter().rev() {
-        let ago_s = (now - call.at).num_milliseconds().max(0) as f64 / 1_000.0;
-        let (mood, status) = match call.status {
-            Some(status) if status < 300 => ("", status.to_string()),
-            Some(status) => ("bad", status.to_string()),
-            None => ("bad", "cut".into()),
+        let clock = &self.watched.queues.clock;
+        let chance = self.watched.queues.entropy.next_u64();
+        let visitor = match self.access.visitor(headers, clock.now(), chance) {
+            Ok(visitor) => visitor,
+            Err(Denied::LogIn) => return self.log_in_page(None),
+            Err(denied) => return refused(denied),
         };
-        let _written = write!(
-            page,
-            "<tr><td class=\"n\">{ago_s:.1}</td><td><code>{} {}</code></td><td class=\"n\">{}</td>\
-             <td class=\"n\">{}</td><td class=\"n {mood}\">{status}</td></tr>",
-            Escaped(&call.method),
-            Escaped(&call.path),
-            call.inputs,
-            call.written.len(),
-        );
-    }
-    page.push_str("</tbody></table></div>");
-}
-
-/// Text that can't be taken for HTML.
-pub(crate) struct Escaped<'a>(pub(crate) &'a str);
-
-impl std::fmt::Display for Escaped<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        for c in self.0.chars() {
-            match c {
-                '&' => f.write_str("&amp;")?,
-                '<' => f.write_str("&lt;")?,
-                '>' => f.write_str("&gt;")?,
-                '"' => f.write_str("&quot;")?,
-                '\'' => f.write_str("&#39;")?,
-                c => f.write_char(c)?,
-            }
+        let mut answer = match (method.as_str(), path) {
+            ("GET", "/" | "/console") => self.page(&visitor).await,
+            ("GET", "/console/replay") => self.dry_run(uri, &visitor).await,
+            ("POST", _) => match form(body).await {
+                None => plain(StatusCode::BAD_REQUEST, "this is no form of the console"),
+                Some(form) => match self.access.may_act(&visitor, headers, word(&form)) {
+                    Ok(()) => self.act(path, &form, headers),
+                    Err(denied) => refused(denied),
+                },
+            },
+            _ => plain(StatusCode::NOT_FOUND, "there is no such page"),
+        };
+        if let Some(cookie) = visitor.cookie.as_deref().and_then(|cookie| cookie.parse().ok()) {
+            answer.headers_mut().append(header::SET_COOKIE, cookie);
         }
-        Ok(())
+        answer
+    }
+
+    /// Does what a form says that may act.
+    fn act(&self, path: &str, form: &Fields, headers: &HeaderMap) -> Response {
+        match path {
+            "/console/replay" => {
+                let until = form.get("until").and_then(|until| until.parse::<DateTime<Utc>>().ok());
+                let (Some(chosen), Some(until)) = (chosen(form), until) else {
+                    return plain(StatusCode::BAD_REQUEST, "nothing is chosen to be replayed");
+                };
+                match self.letters.start(chosen, until) {
+                    Ok(()) => see("/#replay"),
+                    Err(Busy) => plain(StatusCode::CONFLICT, "another replay is under way"),
+                }
+            }
+            "/console/fault" => {
+                let fault = form.get("fault").and_then(|word| Fault::from_word(word));
+                let on = form.get("on").and_then(|on| on.parse().ok());
+                match (&self.watched.portal, fault, on) {
+                    (Some(portal), Some(fault), Some(on)) => {
+                        fault.switch(portal, on);
+                        see(&format!("/#fault-{}", fault.word()))
+                    }
+                    _ => plain(StatusCode::BAD_REQUEST, "there is no such fault"),
+                }
+            }
+            "/console/logout" => {
+                let mut answer = see("/");
+                if let Ok(cookie) = self.access.log_out(headers).parse::<HeaderValue>() {
+                    answer.headers_mut().append(header::SET_COOKIE, cookie);
+                }
+                answer
+            }
+            _ => plain(StatusCode::NOT_FOUND, "there is no such page"),
+        }
+    }
+
+    async fn dry_run(&self, uri: &Uri, visitor: &Visitor) -> Response {
+        let query = Query::<Fields>::try_from_uri(uri).map(|Query(query)| query);
+        let Some(chosen) = query.ok().and_then(|query| chosen(&query)) else {
+            return plain(StatusCode::BAD_REQUEST, "nothing is chosen to be replayed");
+        };
+        let until = self.watched.queues.clock.now();
+        let Ok(report) = self.letters.dry_run(&chosen).await else {
+            return plain(StatusCode::BAD_GATEWAY, "the queue of dead letters does not answer");
+        };
+        let depth = self.watched.queues.dead_letters.depth().await.unwrap_or_default();
+        let look = self.letters.look(depth.total()).await.ok();
+        let page = letter_list::dry_run_page(&chosen, &report, look.as_deref(), until, visitor);
+        finish(StatusCode::OK, HTML, page)
+    }
+
+    async fn log_in(&self, headers: &HeaderMap, body: Body) -> Response {
+        if !access::is_same_origin(headers) {
+            return refused(Denied::Elsewhere);
+        }
+        let form = form(body).await.unwrap_or_default();
+        let token = form.get("token").map_or("", String::as_str);
+        let Queues { clock, entropy, .. } = &self.watched.queues;
+        let (now, uptime) = (clock.now(), clock.uptime());
+        match self.access.log_in(token, headers, now, uptime, entropy.next_u64()) {
+            LogIn::Welcome(cookie) => {
+                let mut answer = see("/");
+                if let Ok(cookie) = cookie.parse::<HeaderValue>() {
+                    answer.headers_mut().append(header::SET_COOKIE, cookie);
+                }
+                answer
+            }
+            LogIn::Wrong => self.log_in_page(Some("That is not the token.")),
+            LogIn::Later => self.log_in_page(Some("Too many wrong tokens: wait a minute.")),
+        }
+    }
+
+    fn log_in_page(&self, wrong: Option<&str>) -> Response {
+        finish(StatusCode::UNAUTHORIZED, HTML, page::log_in(wrong))
     }
 }
 
-/// A list of slugs, each on its own.
-struct Slugs<'a>(&'a str);
-
-impl std::fmt::Display for Slugs<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        self.0
-            .split(';')
-            .filter(|slug| !slug.is_empty())
-            .try_for_each(|slug| write!(f, "<span>{}</span>", Escaped(slug)))
-    }
+/// Serves a console of its own until `stop` ends.
+///
+/// # Errors
+/// When the listener fails.
+pub async fn serve(
+    listener: TcpListener,
+    console: Arc<Console>,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> std::io::Result<()> {
+    let answer = async |State(console): State<Arc<Console>>, request: Request| {
+        let (parts, body) = request.into_parts();
+        console.answer(&parts.method, &parts.uri, &parts.headers, body).await
+    };
+    let router = Router::new().fallback(answer).with_state(console);
+    axum::serve(listener, router).with_graceful_shutdown(stop).await
 }
 
-const HEAD: &str = r#"<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="refresh" content="2">
-<title>Milepost</title>
-<style>
-:root { color-scheme: light dark; --ink: #1d2733; --paper: #fbfaf7; --line: #dcd8cf; --soft: #6b7480;
-  --tint: #efece4; --good: #1f6f54; --bad: #b3261e; }
-@media (prefers-color-scheme: dark) { :root { --ink: #e6e4de; --paper: #16191d; --line: #343a42;
-  --soft: #98a1ab; --tint: #21262c; --good: #6fc7a6; --bad: #ff8a80; } }
-* { box-sizing: border-box; }
-body { margin: 0; background: var(--paper); color: var(--ink);
-  font: 15px/1.5 system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans", sans-serif; }
-main { max-width: 72rem; margin: 0 auto; padding: 1.5rem 1rem 4rem; }
-h1 { font-size: 1.35rem; margin: 0; letter-spacing: -.01em; }
-h1 small { font-weight: 400; font-size: .9rem; color: var(--soft); margin-left: .6rem; }
-h2 { font-size: 1rem; margin: 2rem 0 .6rem; }
-.figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(7.5rem, 1fr)); gap: 1px;
-  margin: 1.2rem 0 0; background: var(--line); border: 1px solid var(--line); border-radius: .5rem;
-  overflow: hidden; }
-.figures div { background: var(--paper); padding: .7rem .9rem; }
-dt { color: var(--soft); font-size: .8rem; }
-dd { margin: 0; font-size: 1.5rem; font-variant-numeric: tabular-nums; }
-.bad dd, td.bad { color: var(--bad); font-weight: 600; }
-.wide { overflow-x: auto; border: 1px solid var(--line); border-radius: .5rem; }
-table { border-collapse: collapse; width: 100%; min-width: 40rem; }
-th { text-align: left; font-size: .8rem; font-weight: 600; color: var(--soft); background: var(--tint); }
-th, td { padding: .45rem .8rem; vertical-align: top; border-bottom: 1px solid var(--line); }
-tr:last-child td { border-bottom: 0; }
-.n { text-align: right; font-variant-numeric: tabular-nums; }
-.t, th { white-space: nowrap; font-variant-numeric: tabular-nums; }
-td small { display: block; color: var(--soft); }
-td span { display: inline-block; white-space: nowrap; background: var(--tint); border-radius: .3rem; padding: 0 .4rem;
-  margin: 0 .25rem .2rem 0; font-size: .85rem; }
-.note { color: var(--soft); }
-a { color: var(--good); }
-code { font-family: ui-monospace, "SFMono-Regular", Menlo, "DejaVu Sans Mono", monospace; font-size: .88em; }
-</style>
-</head>
-<body>
-<main>
-<h1>Milepost <small>from the learning site to HubSpot</small></h1>
-"#;
+fn chosen(fields: &Fields) -> Option<Chosen> {
+    let given = |name: &str| fields.get(name).filter(|value| !value.is_empty()).cloned();
+    given("reason").map(Chosen::Reason).or_else(|| given("id").map(Chosen::Letter))
+}
+
+fn word(form: &Fields) -> &str {
+    form.get("word").map_or("", String::as_str)
+}
+
+/// A form's fields. Its body is written as a query is, and read as one.
+async fn form(body: Body) -> Option<Fields> {
+    let bytes = Limited::new(body, FORM_BYTES_MAX).collect().await.ok()?.to_bytes();
+    let uri: Uri = format!("/?{}", std::str::from_utf8(&bytes).ok()?).parse().ok()?;
+    Query::<Fields>::try_from_uri(&uri).ok().map(|Query(fields)| fields)
+}
+
+fn refused(denied: Denied) -> Response {
+    let why = match denied {
+        Denied::Closed => {
+            "the console is closed: it is open without a token on loopback only; hint: set \
+             MILEPOST_CONSOLE_TOKEN"
+        }
+        Denied::Name => "open this page by its address, not by a name",
+        Denied::Proxy => {
+            "this came through a proxy, so it is not from this machine; hint: set \
+             MILEPOST_CONSOLE_TOKEN"
+        }
+        Denied::LogIn => "log in first",
+        Denied::Elsewhere => "this did not come from a page of the console, and did nothing",
+        Denied::Word => "this form is too old, and did nothing; hint: load the page again",
+    };
+    plain(StatusCode::FORBIDDEN, why)
+}
+
+/// Where a browser goes after a form has acted.
+fn see(place: &str) -> Response {
+    let mut answer = finish(StatusCode::SEE_OTHER, HTML, String::new());
+    if let Ok(place) = place.parse() {
+        answer.headers_mut().insert(header::LOCATION, place);
+    }
+    answer
+}
+
+fn plain(status: StatusCode, text: &str) -> Response {
+    finish(status, "text/plain; charset=utf-8", format!("{text}\n"))
+}
+
+fn finish(status: StatusCode, content_type: &'static str, body: String) -> Response {
+    let headers = [
+        (header::CONTENT_TYPE, content_type),
+        (header::CACHE_CONTROL, "no-store"),
+        (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::X_FRAME_OPTIONS, "DENY"),
+        // With less, a browser would not say where a form came from.
+        (header::REFERRER_POLICY, "same-origin"),
+    ];
+    (status, headers, body).into_response()
+}

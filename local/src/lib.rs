@@ -2,6 +2,7 @@
 
 pub mod console;
 pub mod demo;
+pub mod letters;
 pub mod portal;
 pub mod pump;
 pub mod queue;

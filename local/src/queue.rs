@@ -103,8 +103,9 @@ pub struct DeadLetter {
     pub receive_count: u32,
 }
 
-/// The two queues of one file. The [`Queue`]s it gave keep the file open; the last one to go,
+/// The two queues of one file, to be shared by cloning. The [`Queue`]s it gave keep the file open; the last one to go,
 /// or [`close`](SqliteQueues::close), ends the thread.
+#[derive(Clone)]
 pub struct SqliteQueues {
     writer: Arc<Writer>,
     events: Arc<Door>,
@@ -171,6 +172,14 @@ impl SqliteQueues {
     /// The oldest dead letters, at most `letters_max`, without receiving them.
     pub async fn list_dead_letters(&self, letters_max: u32) -> Result<Vec<DeadLetter>, QueueFault> {
         self.writer.ask(move |store| store.dead_letters(letters_max)).await
+    }
+
+    /// When the oldest event came that is still on the queue, in whoever's hands.
+    ///
+    /// # Errors
+    /// [`QueueFault`].
+    pub async fn oldest_event(&self) -> Result<Option<DateTime<Utc>>, QueueFault> {
+        self.writer.ask(|store| store.oldest(Which::Events)).await
     }
 
     /// Takes back the events that somebody holds who is gone: they are given out again after `wait`

@@ -4,7 +4,6 @@
 //! **Invariant**: no body is read further than the longest that could be valid.
 
 use std::future::Future;
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use axum::Router;
@@ -18,12 +17,8 @@ use shared::http::{Request, Route};
 use shared::submission::BATCH_BYTES_MAX;
 use tokio::net::TcpListener;
 
-use crate::console::Console;
+use crate::console::{Console, access};
 use crate::demo::{self, Demo};
-
-const HTML: &str = "text/html; charset=utf-8";
-/// The console is one document without a script.
-const CONSOLE_POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'";
 
 /// What stands behind the door.
 pub struct Doors {
@@ -31,7 +26,7 @@ pub struct Doors {
     pub ingest: Ingest,
     /// Answers reads.
     pub reader: Reader,
-    /// The page at `/`.
+    /// The page at `/`, and what is under `/console`.
     pub console: Console,
     /// What is under `/demo`; `None` beside the real HubSpot.
     pub demo: Option<Demo>,
@@ -58,8 +53,8 @@ async fn answer(
     headers: HeaderMap,
     body: Body,
 ) -> Response {
-    if uri.path() == "/" && method == Method::GET {
-        return page(&headers, CONSOLE_POLICY, HTML, doors.console.page().await);
+    if doors.console.owns(&method, uri.path()) {
+        return doors.console.answer(&method, &uri, &headers, body).await;
     }
     if let Some(demo) = &doors.demo
         && method == Method::GET
@@ -114,10 +109,7 @@ async fn read_up_to_limit(mut body: Body) -> Vec<u8> {
 /// A page shows people's addresses, so another site's name that leads to this machine must not show
 /// it in that site's name: only a loopback or literal address is answered.
 fn page(headers: &HeaderMap, policy: &str, content_type: &str, body: String) -> Response {
-    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    let is_literal = host.parse::<SocketAddr>().is_ok() || host.parse::<std::net::IpAddr>().is_ok();
-    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
-    if !is_literal && name != "localhost" {
+    if !access::is_literal_host(headers) {
         return (StatusCode::FORBIDDEN, "open this page by its address, not by a name")
             .into_response();
     }

@@ -27,8 +27,11 @@ use worker::Worker;
 use worker::circuit::Circuit;
 use worker::send::EventNames;
 
-use crate::console::Console;
+use crate::console::access::{Access, Keys};
+use crate::console::tally::Tally;
+use crate::console::{Console, Watched};
 use crate::demo::Demo;
+use crate::letters::Queues;
 use crate::portal::inner_door::InnerDoor;
 use crate::portal::{self, Portal};
 use crate::pump::Pump;
@@ -61,6 +64,8 @@ pub struct StackSettings {
     pub catalog: Catalog,
     /// How long events wait for more of the same contact.
     pub coalescing_window: Duration,
+    /// What the console is locked with.
+    pub console: Keys,
 }
 
 /// Which HubSpot the stack writes to.
@@ -189,6 +194,8 @@ impl Stack {
         let (client, pace) = connect(PaceSettings::of(hubspot, 1))?;
         let (reading, _) = connect(reader::share(hubspot))?;
 
+        let tally = Arc::new(Tally::new(journal, clock.clone()));
+        let journal: Arc<dyn Journal> = tally.clone();
         let ingest = Ingest::new(
             settings.door.clone(),
             queues.events(),
@@ -213,19 +220,36 @@ impl Stack {
             client,
             pace,
             clock: clock.clone(),
-            entropy,
+            entropy: entropy.clone(),
             journal,
             catalog: settings.catalog,
             settings: settings.worker,
             circuit: Circuit::default(),
             event_names: EventNames::default(),
         });
-        let console = Console {
-            events: queues.events(),
-            dead_letters: queues.dead_letters(),
-            portal: simulator.as_ref().map(|simulator| simulator.portal.clone()),
-            clock: clock.clone(),
+        if settings.crm == Crm::HubSpot {
+            // Then a spent day is waited out to its end. Without an answer it is tried every hour.
+            let learner = Arc::clone(&worker);
+            tokio::spawn(async move { learner.client.learn_day().await });
+        }
+        let place = match settings.crm {
+            Crm::Simulated { .. } => "One machine, with a simulated HubSpot",
+            Crm::HubSpot => "One machine, with HubSpot",
         };
+        let watched = Watched {
+            queues: Queues {
+                events: queues.events(),
+                dead_letters: queues.dead_letters(),
+                clock: clock.clone(),
+                entropy,
+            },
+            embedded: Some(queues.clone()),
+            tally: Some(tally),
+            portal: simulator.as_ref().map(|simulator| simulator.portal.clone()),
+            place: place.into(),
+        };
+        let access = Access::new(settings.listen.ip(), settings.console);
+        let console = Console::new(watched, access, stopped.clone());
 
         let listener = bind(settings.listen).await?;
         let api = url(&listener, settings.listen)?;

@@ -6,7 +6,10 @@ use clap::{Parser, Subcommand};
 
 use crate::ending::{Ending, Stopped};
 use crate::output::Output;
-use crate::{catalog, dlq, local, properties, recover, serve, track};
+use crate::{
+    audit, backfill, catalog, completions, console, contact, dlq, doctor, local, properties, quota,
+    recover, serve, track,
+};
 
 /// Learning progress in HubSpot, without losing an event
 #[derive(Debug, Parser)]
@@ -36,9 +39,17 @@ enum Command {
     Serve(serve::Args),
     Track(track::Args),
     Dlq(dlq::Args),
+    Console(console::Args),
     Recover(recover::Args),
+    Audit(audit::Args),
+    Backfill(backfill::Args),
+    Contact(contact::Args),
     Properties(properties::Args),
     Catalog(catalog::Args),
+    Quota(quota::Args),
+    Doctor(doctor::Args),
+    Completions(completions::Args),
+    Man(completions::ManArgs),
 }
 
 impl Cli {
@@ -52,9 +63,17 @@ impl Cli {
             Command::Serve(args) => serve::run(args, output).await,
             Command::Track(args) => track::run(args, output).await,
             Command::Dlq(args) => dlq::run(args, output).await,
+            Command::Console(args) => console::run(args, output).await,
             Command::Recover(args) => recover::run(args, output).await,
+            Command::Audit(args) => audit::run(args, output).await,
+            Command::Backfill(args) => backfill::run(args, output).await,
+            Command::Contact(args) => contact::run(args, output).await,
             Command::Properties(args) => properties::run(args, output).await,
             Command::Catalog(args) => catalog::run(args, output),
+            Command::Quota(args) => quota::run(args, output).await,
+            Command::Doctor(args) => doctor::run(args, output).await,
+            Command::Completions(args) => completions::run(&args, output),
+            Command::Man(args) => completions::run_man(&args, output),
         }
     }
 }

@@ -1,22 +1,20 @@
 //! `milepost dlq`: the dead letters, over whichever queue holds them.
 //!
 //! A [`walk`] receives every letter and holds it, [`filter`] says which are meant, and each command
-//! does its own with those: [`list`] and [`show`] look, [`export`] writes them down, [`replay`]
+//! does its own with those (what they share with the console stands in `local::letters`): [`list`] and [`show`] look, [`export`] writes them down, [`replay`]
 //! sends them back, [`purge`] deletes them.
 //!
 //! **Invariant**: nobody is named in what is printed, unless the operator asked for that.
 
 mod export;
 mod filter;
-pub(crate) mod letter;
 mod list;
 mod purge;
-mod reasons;
-mod replay;
+pub(crate) mod replay;
 mod show;
-mod walk;
 
 use clap::Subcommand;
+pub(crate) use local::letters::{letter, reasons, walk};
 
 use crate::ending::{Ending, Stopped};
 use crate::output::Output;
@@ -62,7 +60,7 @@ pub(crate) async fn run(args: Args, output: &Output) -> Result<Ending, Stopped> 
 }
 
 /// Says what a walk did not see.
-fn note_unseen(unseen: walk::Unseen, output: &Output) {
+pub(crate) fn note_unseen(unseen: walk::Unseen, output: &Output) {
     let walk::Unseen { behind, in_other_hands } = unseen;
     if behind > 0 {
         output.note(format!(

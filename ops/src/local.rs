@@ -85,6 +85,7 @@ pub(crate) async fn run(args: Args, output: &Output) -> Result<Ending, Stopped> 
         hubspot: settings::HubSpot::from_lookup(&lookup)?,
         catalog: stack::catalog(&variables, true, output)?,
         coalescing_window: stack::window(args.window),
+        console: stack::console_keys(&lookup)?,
     };
     stack::run(settings, &process, output, |ready| welcome(ready, args.window)).await
 }

@@ -7,18 +7,25 @@
 //! **Invariant**: data goes to standard output and everything else to standard error; with
 //! `--json`, standard output holds JSON and nothing else.
 
+mod audit;
+mod backfill;
 mod catalog;
 mod cli;
+mod completions;
+mod console;
+mod contact;
 mod crm;
 mod dlq;
+mod doctor;
 mod ending;
 mod example_catalog;
 mod local;
 mod output;
-mod pace;
 mod properties;
 mod queues;
+mod quota;
 mod recover;
+mod repair;
 mod requeue;
 mod serve;
 mod stack;
@@ -27,6 +34,7 @@ mod track;
 
 use std::process::ExitCode;
 
+use ::local::letters::pace;
 use clap::Parser as _;
 
 use crate::cli::Cli;

@@ -29,6 +29,8 @@ pub(crate) enum Mark {
     Doubtful,
     /// ✗
     Bad,
+    /// –
+    Unseen,
 }
 
 impl Output {
@@ -78,6 +80,7 @@ impl Output {
             (Mark::Good, false) => "✓",
             (Mark::Doubtful, false) => "!",
             (Mark::Bad, false) => "✗",
+            (Mark::Unseen, _) => "–",
             (Mark::Good, true) => "\u{1b}[32m✓\u{1b}[0m",
             (Mark::Doubtful, true) => "\u{1b}[33m!\u{1b}[0m",
             (Mark::Bad, true) => "\u{1b}[31m✗\u{1b}[0m",

@@ -7,12 +7,13 @@
 //!
 //! **Invariant**: a command makes no queue; one that is not there is the caller's mistake.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use host::clock::SystemClock;
 use host::entropy::SystemEntropy;
 use host::environment;
+pub(crate) use local::letters::Queues;
 use local::queue::{FILE_NAME, QueueSettings, SqliteQueues};
 use shared::ports::{Clock, Entropy, Queue, QueueFault};
 use shared::settings::QueueUrls;
@@ -30,22 +31,20 @@ pub(crate) struct Place {
     data: Option<PathBuf>,
 }
 
-/// The two queues, and what it takes to work with them.
-pub(crate) struct Queues {
-    /// Events.
-    pub(crate) events: Arc<dyn Queue>,
-    /// Dead letters.
-    pub(crate) dead_letters: Arc<dyn Queue>,
-    /// The machine's clock.
-    pub(crate) clock: Arc<dyn Clock>,
-    /// The machine's chance.
-    pub(crate) entropy: Arc<dyn Entropy>,
-}
-
 impl Place {
+    /// Whether queues were named at all, by a folder or by the environment.
+    pub(crate) fn is_named(&self) -> bool {
+        self.data.is_some() || environment::lookup("QUEUE_URL").is_some()
+    }
+
     /// Whether a folder was named.
     pub(crate) fn is_typed(&self) -> bool {
         self.data.is_some()
+    }
+
+    /// The folder that was named.
+    pub(crate) fn folder(&self) -> Option<&Path> {
+        self.data.as_deref()
     }
 
     /// Opens the queues.
@@ -107,4 +106,10 @@ pub(crate) fn stopped(fault: &QueueFault) -> Stopped {
         QueueFault::Unavailable(_) | QueueFault::Stale => "run the command again",
     };
     Stopped::OtherSide(format!("{fault}; hint: {hint}"))
+}
+
+impl From<QueueFault> for Stopped {
+    fn from(fault: QueueFault) -> Self {
+        stopped(&fault)
+    }
 }

@@ -65,6 +65,7 @@ pub(crate) async fn run(args: Args, output: &Output) -> Result<Ending, Stopped> 
         hubspot: settings::HubSpot::from_lookup(&lookup)?,
         catalog: stack::catalog(&variables, false, output)?,
         coalescing_window: stack::window(args.window),
+        console: stack::console_keys(&lookup)?,
     };
     stack::run(settings, &process, output, welcome).await
 }

@@ -12,13 +12,14 @@ use clap::ValueEnum;
 use host::catalog_folder::{self, CatalogFolderFault};
 use host::clock::SystemClock;
 use host::entropy::SystemEntropy;
-use host::environment;
+use host::{entropy, environment};
+use local::console::access::Keys;
 use local::stack::{Stack, StackSettings, Urls};
 use serde::Serialize;
 use shared::catalog::{Catalog, CatalogFault};
 use shared::journal::{Figure, Line, LogLevel};
 use shared::ports::Journal;
-use shared::settings::Process;
+use shared::settings::{self, Lookup, Process};
 
 use crate::ending::{Ending, Stopped};
 use crate::example_catalog;
@@ -154,6 +155,12 @@ pub(crate) async fn run(
              nothing is kept; hint: set it to true",
         );
     }
+    if settings.console.token.is_none() && !settings.listen.ip().to_canonical().is_loopback() {
+        output.note(
+            "note: the console is closed, for others can reach it here; hint: set \
+             MILEPOST_CONSOLE_TOKEN to open it with a token",
+        );
+    }
     // From the first poll on a signal is caught: it may come as soon as `Ready` is read.
     let mut stop_requested = std::pin::pin!(host::shutdown::requested());
     let data = settings.data.clone();
@@ -172,6 +179,16 @@ pub(crate) async fn run(
     output.note("stopping");
     stack.stop().await;
     Ok(Ending::Done)
+}
+
+/// What the console is locked with: `MILEPOST_CONSOLE_TOKEN`, if it is set.
+///
+/// # Errors
+/// [`Stopped::Usage`], for a token that keeps nobody out.
+pub(crate) fn console_keys(lookup: Lookup<'_>) -> Result<Keys, Stopped> {
+    let token = settings::console_token(lookup)?;
+    let secret = entropy::secret().map_err(|no_entropy| Stopped::Usage(no_entropy.to_string()))?;
+    Ok(Keys { token, secret })
 }
 
 /// A window of so many seconds.

@@ -1,5 +1,7 @@
 //! The wish to stop a command that has something to put in order first.
 
+use std::io::BufRead as _;
+
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
@@ -23,6 +25,24 @@ impl Stop {
     /// Whether the command is to stop.
     pub(crate) fn is_requested(&self) -> bool {
         *self.requested.borrow()
+    }
+
+    /// What holds `true` from the moment that the command is to stop.
+    pub(crate) fn signal(&self) -> &watch::Receiver<bool> {
+        &self.requested
+    }
+
+    /// Waits for what is typed; whether it is a yes. To stop is none.
+    pub(crate) async fn is_yes_typed(&self) -> bool {
+        let asked = tokio::task::spawn_blocking(|| {
+            let mut answer = String::new();
+            let read = std::io::stdin().lock().read_line(&mut answer);
+            read.is_ok() && answer.trim() == "yes"
+        });
+        tokio::select! {
+            answer = asked => answer.unwrap_or(false),
+            () = self.requested() => false,
+        }
     }
 
     /// Ends when the command is to stop.

@@ -33,9 +33,27 @@ mod track;
 #[path = "cli/dlq.rs"]
 mod dlq;
 
+/// The page over queues that other processes work on.
+#[path = "cli/console.rs"]
+mod console;
+
+/// Progress checked and mended; one contact shown and forgotten.
+#[path = "cli/repair.rs"]
+mod repair;
+
 /// Setting up a portal that knows nothing of Milepost.
 #[path = "cli/properties.rs"]
 mod properties;
+
+/// What is wrong with a deployment; how long a backlog takes.
+#[path = "cli/doctor.rs"]
+mod doctor;
+#[path = "cli/quota.rs"]
+mod quota;
+
+/// What the page on the command line says of each document is so.
+#[path = "cli/usage_json.rs"]
+mod usage_json;
 
 /// A good catalog and broken ones.
 #[path = "cli/catalog.rs"]

@@ -1,7 +1,8 @@
 //! The envelope: the one thing that crosses the queue.
 //!
-//! Ingest seals a [`Happening`] with whom it is about into a versioned JSON body; the worker opens
-//! it. The types on the wire are apart from the types that compute, so that either can change.
+//! Ingest seals a [`Happening`] with whom it is about into a versioned JSON body, and the command
+//! line a repair; the worker opens it. The types on the wire are apart from the types that compute,
+//! so that either can change.
 //!
 //! **Invariant**: a body that was sealed opens to an equal envelope, and a newer version is told
 //! from garbage: the one is left for a newer worker, the other is a dead letter.
@@ -18,24 +19,42 @@ use crate::limits::{is_key, is_listable};
 use crate::ports::Outgoing;
 use crate::state::{instant, time_of};
 
-/// The version that this code writes, and the newest that it reads.
-pub const VERSION: u64 = 1;
+/// The newest version that this code reads.
+pub const VERSION: u64 = REPAIR_VERSION;
+/// What an event is written as.
+const EVENT_VERSION: u64 = 1;
+/// What a repair is written as: a worker that knows events only leaves it for a newer one, where it
+/// would bury a kind that it does not know.
+const REPAIR_VERSION: u64 = 2;
 
-/// One event on its way, with whom it is about.
+/// One event, or one repair, on its way, with whom it is about.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Envelope {
-    /// The event id, as given or made.
+    /// The event id, as given or made. A repair has one of its own.
     pub id: String,
     /// Ties log lines of ingest and worker together: the request's id.
     pub correlation_id: String,
-    /// When ingest accepted it.
+    /// When ingest accepted it, or a command sent it.
     pub accepted_at: DateTime<Utc>,
     /// Whom it is about.
     pub person: Person,
-    /// What happened.
-    pub happening: Happening,
+    /// What it is.
+    pub content: Content,
     /// Whether a worker sent it on to the contact's canonical group. For whoever reads the queue.
     pub hopped: bool,
+}
+
+/// What an envelope is sent for. Repairs are envelopes so that the contact's group, which is the
+/// lock, serves them too.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Content {
+    /// Something happened.
+    Event(Happening),
+    /// What is derived from the contact's state is derived anew. It carries nothing: the state that
+    /// counts is the one that the worker reads.
+    Recompute,
+    /// The contact is deleted for good, and the person's events beside it have no effect any more.
+    Forget,
 }
 
 /// A body that is no envelope of ours.
@@ -62,7 +81,8 @@ struct Wire {
     correlation_id: String,
     accepted_at: String,
     contact: WireContact,
-    event: WireEvent,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    event: Option<WireEvent>,
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     hopped: bool,
 }
@@ -71,6 +91,8 @@ struct Wire {
 #[serde(rename_all = "lowercase")]
 enum Kind {
     Event,
+    Recompute,
+    Forget,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -111,6 +133,14 @@ struct Version {
 }
 
 impl Envelope {
+    /// What happened, unless it is a repair.
+    pub fn happening(&self) -> Option<&Happening> {
+        match &self.content {
+            Content::Event(happening) => Some(happening),
+            Content::Recompute | Content::Forget => None,
+        }
+    }
+
     /// The message that carries it, in its person's group.
     pub fn seal(&self) -> Outgoing {
         let group = self.person.group();
@@ -124,11 +154,16 @@ impl Envelope {
 
     /// The JSON body.
     pub fn body(&self) -> String {
-        let Happening { name, at, pathway, course, module, source, viewed } =
-            self.happening.clone();
+        let (v, kind, event) = match &self.content {
+            Content::Event(happening) => {
+                (EVENT_VERSION, Kind::Event, Some(WireEvent::of(happening.clone())))
+            }
+            Content::Recompute => (REPAIR_VERSION, Kind::Recompute, None),
+            Content::Forget => (REPAIR_VERSION, Kind::Forget, None),
+        };
         let wire = Wire {
-            v: VERSION,
-            kind: Kind::Event,
+            v,
+            kind,
             id: self.id.clone(),
             correlation_id: self.correlation_id.clone(),
             accepted_at: instant(self.accepted_at),
@@ -136,15 +171,7 @@ impl Envelope {
                 email: self.person.email().map(str::to_owned),
                 contact_id: self.person.contact_id().map(str::to_owned),
             },
-            event: WireEvent {
-                name: name.as_str().to_owned(),
-                at: instant(at),
-                pathway,
-                course,
-                module,
-                source,
-                viewed: viewed.map(|Page { content_type, slug }| WirePage { content_type, slug }),
-            },
+            event,
             hopped: self.hopped,
         };
         let json = serde_json::to_string(&wire).unwrap_or_default();
@@ -167,36 +194,62 @@ impl Envelope {
             return Err(OpenFault::Newer(v));
         }
         let wire: Wire = serde_json::from_str(body).map_err(unreadable)?;
-        let time = |text: &str, what: &str| {
-            time_of(text).ok_or_else(|| OpenFault::Invalid(format!("{what} is no time")))
-        };
         let WireContact { email, contact_id } = wire.contact;
-        let WireEvent { name, at, pathway, course, module, source, viewed } = wire.event;
+        let content = match (wire.kind, wire.event) {
+            (Kind::Event, Some(event)) => Content::Event(event.opened()?),
+            (Kind::Event, None) => return Err(OpenFault::Unreadable("it has no event".into())),
+            (Kind::Recompute, _) => Content::Recompute,
+            (Kind::Forget, _) => Content::Forget,
+        };
+        Ok(Self {
+            person: Person::new(email.as_deref(), contact_id.as_deref())
+                .ok_or_else(|| OpenFault::Invalid("it names nobody".into()))?,
+            accepted_at: time(&wire.accepted_at, "acceptedAt")?,
+            content,
+            id: wire.id,
+            correlation_id: wire.correlation_id,
+            hopped: wire.hopped,
+        })
+    }
+}
+
+impl WireEvent {
+    fn of(happening: Happening) -> Self {
+        let Happening { name, at, pathway, course, module, source, viewed } = happening;
+        Self {
+            name: name.as_str().to_owned(),
+            at: instant(at),
+            pathway,
+            course,
+            module,
+            source,
+            viewed: viewed.map(|Page { content_type, slug }| WirePage { content_type, slug }),
+        }
+    }
+
+    fn opened(self) -> Result<Happening, OpenFault> {
+        let Self { name, at, pathway, course, module, source, viewed } = self;
         let fits = |slug: &String| !slug.is_empty() && is_listable(slug) && is_key(slug);
         if pathway.as_deref() == Some(RESERVED_PATHWAY)
             || ![&pathway, &course, &module].into_iter().flatten().all(fits)
         {
             return Err(OpenFault::Invalid("it has a slug that the state can't hold".into()));
         }
-        Ok(Self {
-            person: Person::new(email.as_deref(), contact_id.as_deref())
-                .ok_or_else(|| OpenFault::Invalid("it names nobody".into()))?,
-            accepted_at: time(&wire.accepted_at, "acceptedAt")?,
-            happening: Happening {
-                name: EventName::from_wire(&name)
-                    .ok_or_else(|| OpenFault::Invalid("there is no such event".into()))?,
-                at: time(&at, "event.at")?,
-                pathway,
-                course,
-                module,
-                source,
-                viewed: viewed.map(|WirePage { content_type, slug }| Page { content_type, slug }),
-            },
-            id: wire.id,
-            correlation_id: wire.correlation_id,
-            hopped: wire.hopped,
+        Ok(Happening {
+            name: EventName::from_wire(&name)
+                .ok_or_else(|| OpenFault::Invalid("there is no such event".into()))?,
+            at: time(&at, "event.at")?,
+            pathway,
+            course,
+            module,
+            source,
+            viewed: viewed.map(|WirePage { content_type, slug }| Page { content_type, slug }),
         })
     }
+}
+
+fn time(text: &str, what: &str) -> Result<DateTime<Utc>, OpenFault> {
+    time_of(text).ok_or_else(|| OpenFault::Invalid(format!("{what} is no time")))
 }
 
 /// `MessageDeduplicationId`: the same event of the same person counts once, whoever else uses the

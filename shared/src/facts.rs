@@ -45,6 +45,8 @@ pub struct Facts {
     pub activity: Option<DateTime<Utc>>,
     /// Completions that were claimed: no facts, but judged after the join.
     pub claims: BTreeSet<Claim>,
+    /// Whether all that is derived is to be derived anew, and not only what the facts name.
+    pub recompute: bool,
 }
 
 /// A page view. The order of the fields is the order of the join: later, then larger.
@@ -205,6 +207,16 @@ impl Facts {
         facts
     }
 
+    /// What a recompute says: nothing of the contact, but that all is to be derived anew.
+    pub fn recompute() -> Self {
+        Self { recompute: true, ..Self::default() }
+    }
+
+    /// Whether a recompute is all there is: it makes no contact and no state.
+    pub fn is_bare_recompute(&self) -> bool {
+        self.recompute && self.activity.is_none()
+    }
+
     /// What they name.
     pub fn named(&self) -> Named<'_> {
         let mut named = self.progress.named();
@@ -229,6 +241,7 @@ impl Facts {
         self.viewed = self.viewed.max(other.viewed);
         self.activity = self.activity.max(other.activity);
         self.claims.extend(other.claims);
+        self.recompute |= other.recompute;
         self
     }
 }

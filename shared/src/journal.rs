@@ -80,11 +80,13 @@ pub enum Figure {
     UnsupportedClaims,
     /// Contacts whose state has more than 80 % of its property's length.
     StatesNearLimit,
+    /// Events that were dropped because their person is forgotten.
+    EventsForgotten,
 }
 
 impl Figure {
     /// All of them.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::EventsAccepted,
         Self::EventsRejected,
         Self::EventsFallback,
@@ -105,6 +107,7 @@ impl Figure {
         Self::TimesReplaced,
         Self::UnsupportedClaims,
         Self::StatesNearLimit,
+        Self::EventsForgotten,
     ];
 
     /// The metric's name.
@@ -130,6 +133,7 @@ impl Figure {
             Self::TimesReplaced => "TimesReplaced",
             Self::UnsupportedClaims => "UnsupportedClaims",
             Self::StatesNearLimit => "StatesNearLimit",
+            Self::EventsForgotten => "EventsForgotten",
         }
     }
 

@@ -1,8 +1,8 @@
 //! What a contact's properties should hold after a batch's facts: state, lists, total, summary,
 //! dates and the last view; and which of them differ from what it holds.
 //!
-//! **Invariant**: dates never go back, the lists never lose a course, and a state that can't be
-//! read changes nothing.
+//! **Invariant**: dates never go back, the lists never lose a course, a state that can't be read
+//! changes nothing, and no state is ever made from the other values.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,7 +22,7 @@ use crate::state::{self, CorruptState};
 pub type Values = BTreeMap<String, String>;
 
 /// What the facts make of a contact.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Milestones {
     /// The properties that must be written: those whose value changes, and no others.
     pub changed: Values,
@@ -48,6 +48,10 @@ pub enum StateFault {
 
 /// Joins the facts into what the contact holds; `None` is a contact that does not exist yet.
 ///
+/// Of a recompute it tells what the state, the lists, the total and the summary should be, from the
+/// state alone: without one there is nothing to tell. Dates and the last view stand in no state, and
+/// stay.
+///
 /// # Errors
 /// [`StateFault`]: nothing may be written.
 pub fn milestones(
@@ -57,13 +61,21 @@ pub fn milestones(
 ) -> Result<Milestones, StateFault> {
     let nothing = Values::new();
     let stored = contact.unwrap_or(&nothing);
+    if facts.is_bare_recompute() && text(stored, PROGRESS_STATE).is_none() {
+        return Ok(Milestones::default());
+    }
     let before = state::read(text(stored, PROGRESS_STATE))?;
     if facts.progress.pathways.keys().any(|slug| before.unknown.contains_key(slug)) {
         return Err(CorruptState::SlugTaken.into());
     }
     let mut after = before.clone();
     after.join(&facts.progress);
-    catalog.roll_up(&mut after, &facts.named());
+    if facts.recompute {
+        let whole = after.clone();
+        catalog.roll_up(&mut after, &whole.named());
+    } else {
+        catalog.roll_up(&mut after, &facts.named());
+    }
 
     let state = state::write(&after);
     let state_chars = state.encode_utf16().count();

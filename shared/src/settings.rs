@@ -173,6 +173,15 @@ impl Identity {
                 should: "the secret that the site signs its tokens with",
             });
         }
+        // The public half of a key is known to everybody: whoever signs by HMAC with its text would
+        // be believed.
+        if jwt_secret.as_ref().is_some_and(|secret| secret.contains("-----BEGIN")) {
+            return Err(WrongSetting {
+                name: "JWT_SECRET",
+                problem: "is a key or a certificate",
+                should: "a secret that only the site knows: tokens are signed by HS256",
+            });
+        }
         Ok(Self { policy, jwt_secret })
     }
 }
@@ -300,6 +309,22 @@ impl Process {
             }
         };
         Ok(Self { stage: text(lookup, "APP_STAGE").unwrap_or_else(|| "dev".into()), log_level })
+    }
+}
+
+/// `MILEPOST_CONSOLE_TOKEN`: what one must know to open the console; `None` if it is not set.
+///
+/// # Errors
+/// [`WrongSetting`], for one that is too short to keep anybody out.
+pub fn console_token(lookup: Lookup<'_>) -> Result<Option<String>, WrongSetting> {
+    const CHARS_MIN: usize = 16;
+    match text(lookup, "MILEPOST_CONSOLE_TOKEN") {
+        Some(token) if token.chars().count() < CHARS_MIN => Err(WrongSetting {
+            name: "MILEPOST_CONSOLE_TOKEN",
+            problem: "is too short",
+            should: "16 characters or more",
+        }),
+        token => Ok(token),
     }
 }
 

@@ -9,7 +9,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 use shared::catalog::Catalog;
-use shared::envelope::Envelope;
+use shared::envelope::{Content, Envelope};
 use shared::event::{EventName, Page};
 use shared::facts::{Facts, Happening, Progress};
 use shared::identity::Person;
@@ -286,7 +286,7 @@ proptest! {
             correlation_id: "r-1".into(),
             accepted_at: start(),
             person: Person::new(Some(&format!("{email}@example.org")), Some("7")).unwrap(),
-            happening,
+            content: Content::Event(happening),
             hopped,
         };
         let sealed = envelope.seal();

@@ -69,7 +69,9 @@ async fn a_batch_says_what_became_of_each_event() {
     let about: Vec<_> = queued.iter().map(|envelope| envelope.person.email().unwrap()).collect();
     assert_eq!(about.len(), 2);
     assert!(about.contains(&"ada@example.org") && about.contains(&"bob@example.org"));
-    assert!(queued.iter().all(|envelope| envelope.happening.name == EventName::PageViewed));
+    assert!(
+        queued.iter().all(|envelope| envelope.happening().unwrap().name == EventName::PageViewed)
+    );
     assert_eq!(counts(&doors.journal), [2.0, 2.0, 0.0]);
 }
 
@@ -209,5 +211,5 @@ async fn a_time_that_is_missing_or_absurd_is_replaced_and_counted() {
     assert_eq!(line.fields["time_replaced"], expected);
     let queued = doors.queued().await;
     assert_eq!(queued.len(), 4);
-    assert!(queued.iter().all(|envelope| envelope.happening.at == now));
+    assert!(queued.iter().all(|envelope| envelope.happening().unwrap().at == now));
 }

@@ -169,7 +169,7 @@ async fn every_recorded_request_has_its_answer() {
             };
             let contacts = contacts();
             let contact = contacts.iter().find(is_it).unwrap();
-            let facts = Facts::of(&queued[0].happening);
+            let facts = Facts::of(queued[0].happening().unwrap());
             let changed =
                 milestones(Some(&contact.properties), &facts, &golden::catalog()).unwrap().changed;
             let mut found = contact.properties.clone();

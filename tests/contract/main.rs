@@ -10,6 +10,8 @@
 mod bad_input;
 /// Batches, identity policies, and a queue that is away.
 mod batches;
+/// Who sees the console, and what acts through it.
+mod console;
 /// Ingest and reader with a queue and a portal behind them.
 mod doors;
 /// Recorded vectors, through the pure fold.
@@ -26,6 +28,8 @@ mod hubspot_setup;
 mod lambda;
 /// Nothing personal in the journal.
 mod log_canary;
+/// Metrics that alarms and the dashboard need, and the alarms over them.
+mod metrics;
 /// What the embedded queue keeps across an end of the process, clean or torn.
 mod queue_durability;
 /// What every `Queue` does, over the embedded one and over the SQS protocol.
@@ -35,6 +39,8 @@ mod queue_model;
 
 /// What the HubSpot simulator does, over both of its doors.
 mod portal_laws;
+/// What an attacker can send, and what it comes to.
+mod security;
 /// What the SQS adapter makes of answers other than success.
 mod sqs_faults;
 
@@ -42,6 +48,8 @@ mod sqs_faults;
 mod events_backend;
 /// HubSpot away, and back, on the whole path.
 mod outages;
+/// What becomes of repairs on the whole path.
+mod repairs;
 /// What becomes of events on the whole path.
 mod worker;
 

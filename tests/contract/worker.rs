@@ -137,7 +137,7 @@ async fn one_unreadable_message_is_its_own_fate_alone() {
 async fn a_message_of_a_newer_version_is_left_for_a_newer_worker() {
     let path = path();
     let newer = Outgoing {
-        body: r#"{"v":2,"kind":"parcel"}"#.into(),
+        body: r#"{"v":9,"kind":"parcel"}"#.into(),
         group: "g".into(),
         deduplication_id: "d".into(),
         attributes: Default::default(),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use host::clock::SystemClock;
+use local::console::access::Keys;
 use local::portal::{LOCAL_TOKEN, Portal};
 use local::stack::{Crm, Stack, StackSettings};
 use serde_json::{Value, json};
@@ -65,6 +66,7 @@ impl Running {
             hubspot: settings::HubSpot::from_lookup(&lookup).unwrap(),
             catalog,
             coalescing_window: Duration::from_millis(200),
+            console: Keys { token: None, secret: [7; 32] },
         };
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
         let entropy = Arc::new(SeededEntropy::new(1));

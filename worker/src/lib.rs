@@ -2,13 +2,14 @@
 //!
 //! A pass goes once down this list, and nothing in it calls upwards:
 //! [`receive`] → [`batch`] (open, coalesce) → [`lookup`] → [`plan`] → [`mod@write`] → [`mod@settle`].
-//! [`circuit`] keeps a HubSpot that is away from being hammered; [`report`] writes down what
+//! [`mod@forget`] deletes people for good. [`circuit`] keeps a HubSpot that is away from being hammered; [`report`] writes down what
 //! happened.
 //!
 //! **Invariant**: every message that a pass takes in gets exactly one [`settlement::Settlement`].
 
 pub mod batch;
 pub mod circuit;
+pub mod forget;
 pub mod held;
 pub mod lookup;
 pub mod occurrences;
@@ -195,6 +196,7 @@ impl Worker {
             let plan = plan::plan(work, lookups, &self.catalog);
             report.planned(&plan);
             settled.extend(plan.settled);
+            settled.extend(self.forget(plan.forgets, &time_left, report).await);
             let written = write::write(&self.client, &*self.entropy, plan.writes, &time_left).await;
             let may_look_again = round < ROUNDS_MAX && time_left() >= ROUND_WORST_CASE;
             for (write, result) in written {

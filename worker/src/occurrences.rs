@@ -9,14 +9,14 @@ use std::collections::BTreeMap;
 
 use hubspot::events::{EventOccurrence, Qualifier, Whom};
 use shared::dead_letter::Reason;
-use shared::envelope::{Envelope, deduplication_id};
+use shared::envelope::{Content, Envelope, deduplication_id};
 use shared::event_definitions::{CONTENT_TYPE, COURSE, MODULE, PATHWAY, SLUG, SOURCE, fits};
 use shared::facts::Happening;
 use shared::identity::Person;
 
 use crate::held::Opened;
 use crate::plan::dead;
-use crate::settlement::Settled;
+use crate::settlement::{Settled, Settlement};
 
 /// One event to be sent.
 #[derive(Debug)]
@@ -29,12 +29,18 @@ pub struct Occurrence {
     pub opened: Vec<Opened>,
 }
 
-/// Decides what is sent. An event of nobody that HubSpot could know is settled.
+/// Decides what is sent. An event of nobody that HubSpot could know is settled, and so is what is no
+/// event: there is no state here that it could mend.
 pub fn occurrences(opened: Vec<Opened>, qualifier: &Qualifier) -> (Vec<Occurrence>, Vec<Settled>) {
     let mut by_id: BTreeMap<_, Occurrence> = BTreeMap::new();
     let mut settled = Vec::new();
     for opened in opened {
-        let Some(whom) = whom(&opened.envelope.person) else {
+        let Envelope { person, content, id, .. } = &opened.envelope;
+        let Content::Event(happening) = content else {
+            settled.push(Settled::of(opened, |_| Settlement::Applied));
+            continue;
+        };
+        let Some(whom) = whom(person) else {
             settled.push(Settled::of(opened, |opened| {
                 dead(
                     opened,
@@ -44,7 +50,6 @@ pub fn occurrences(opened: Vec<Opened>, qualifier: &Qualifier) -> (Vec<Occurrenc
             }));
             continue;
         };
-        let Envelope { person, happening, id, .. } = &opened.envelope;
         let occurrence = by_id
             .entry((happening.name, deduplication_id(&person.group(), id)))
             .or_insert_with(|| {
@@ -126,7 +131,6 @@ mod tests {
 
     use super::*;
     use crate::held::{Held, Origin};
-    use crate::settlement::Settlement;
 
     const UUID: &str = "019ab7c2-9a40-7fff-BFFF-0123456789ab";
 
@@ -137,7 +141,7 @@ mod tests {
             correlation_id: "c-1".into(),
             accepted_at: at,
             person: Person::new(email, contact_id).unwrap(),
-            happening: Happening {
+            content: Content::Event(Happening {
                 name: EventName::PageViewed,
                 at,
                 pathway: None,
@@ -145,7 +149,7 @@ mod tests {
                 module: None,
                 source: Some("s".repeat(50)),
                 viewed: Some(Page { content_type: "module".into(), slug: "first-vpc".into() }),
-            },
+            }),
             hopped: false,
         };
         let delivery = Delivery {

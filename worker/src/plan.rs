@@ -1,8 +1,8 @@
 //! What is to happen with each person's events: a decision from values to values.
 //!
 //! In: the coalesced events, and what HubSpot said of the people they name. Out: contacts to
-//! create, contacts to update with what changes of them, and messages that are settled without a
-//! write.
+//! create, contacts to update with what changes of them, people to forget, and messages that are
+//! settled without a write. Repairs create nobody.
 //!
 //! **Invariant**: no two plans write the same record, and none writes a contact whose canonical
 //! group is another one than the messages': that one is not ours to hold.
@@ -14,7 +14,7 @@ use hubspot::contact::{Contact, Properties};
 use hubspot::fault::Refusal;
 use shared::catalog::Catalog;
 use shared::dead_letter::{Reason, Verdict};
-use shared::envelope::{Envelope, deduplication_id};
+use shared::envelope::{Content, Envelope, deduplication_id};
 use shared::facts::{Claim, Facts};
 use shared::identity::Person;
 use shared::milestones::{StateFault, Values, milestones};
@@ -22,6 +22,7 @@ use shared::ports::Outgoing;
 use shared::properties::{EMAIL, LIFECYCLE_STAGE, LIFECYCLE_STAGE_NEW};
 
 use crate::batch::Coalesced;
+use crate::forget::Forget;
 use crate::held::Opened;
 use crate::lookup::Lookup;
 use crate::settlement::{Cause, Settled, Settlement};
@@ -73,15 +74,27 @@ pub struct Plan {
     pub writes: Vec<Write>,
     /// Contacts that hold everything already: confirmed by the read.
     pub unchanged: Vec<Unchanged>,
+    /// People to forget. Nothing is written of them.
+    pub forgets: Vec<Forget>,
     /// Messages whose fate is decided.
     pub settled: Vec<Settled>,
+}
+
+/// What is to happen with one contact, of all who name it.
+#[derive(Default)]
+struct Joined {
+    contact: Option<Contact>,
+    facts: Facts,
+    is_forgotten: bool,
+    opened: Vec<Opened>,
 }
 
 /// Decides. `lookups` stand in the order of `work`.
 pub fn plan(work: Vec<Coalesced>, lookups: Vec<Lookup>, catalog: &Catalog) -> Plan {
     let mut plan = Plan::default();
-    let mut by_target: BTreeMap<Target, (Option<Contact>, Facts, Vec<Opened>)> = BTreeMap::new();
-    for (Coalesced { person, facts, opened }, lookup) in work.into_iter().zip(lookups) {
+    let mut by_target: BTreeMap<Target, Joined> = BTreeMap::new();
+    for (Coalesced { person, facts, is_forgotten, opened }, lookup) in work.into_iter().zip(lookups)
+    {
         let (target, contact) = match lookup {
             Lookup::Unanswered => {
                 plan.settle(opened, |_| Settlement::Retry(UNANSWERED_RETRY, Cause::Moment));
@@ -102,20 +115,25 @@ pub fn plan(work: Vec<Coalesced>, lookups: Vec<Lookup>, catalog: &Catalog) -> Pl
             Lookup::Missing => match person.email() {
                 Some(email) => (Target::New(email.to_owned()), None),
                 None => {
-                    plan.settle(opened, |opened| {
-                        dead(opened, Reason::ContactNotFound, "there is no contact of this id")
-                    });
+                    plan.settle(opened, |opened| of_nobody(opened, is_forgotten));
                     continue;
                 }
             },
         };
-        let (_, joined, all) =
-            by_target.entry(target).or_insert_with(|| (contact, Facts::default(), Vec::new()));
-        *joined = std::mem::take(joined).join(facts);
-        all.extend(opened);
+        let joined =
+            by_target.entry(target).or_insert_with(|| Joined { contact, ..Joined::default() });
+        joined.facts = std::mem::take(&mut joined.facts).join(facts);
+        joined.is_forgotten |= is_forgotten;
+        joined.opened.extend(opened);
     }
-    for (target, (contact, facts, opened)) in by_target {
-        plan.add(target, contact.as_ref(), &facts, opened, catalog);
+    for (target, Joined { contact, facts, is_forgotten, opened }) in by_target {
+        if is_forgotten {
+            plan.forgets.push(Forget { target, opened });
+        } else if contact.is_none() && facts.is_bare_recompute() {
+            plan.settle(opened, |_| Settlement::Applied);
+        } else {
+            plan.add(target, contact.as_ref(), &facts, opened, catalog);
+        }
     }
     plan
 }
@@ -201,6 +219,18 @@ pub fn refused(refusal: &Refusal) -> Verdict {
     };
     let detail = format!("HubSpot refuses the contact: {refusal}");
     Verdict { reason, detail, correlation_id: refusal.correlation_id.clone() }
+}
+
+/// A message about somebody who can't be found and whom nothing can create: an event can never
+/// succeed, unless its person is forgotten, and a repair has nothing left to do.
+fn of_nobody(opened: &Opened, is_forgotten: bool) -> Settlement {
+    match opened.envelope.content {
+        Content::Event(_) if is_forgotten => Settlement::Forgotten,
+        Content::Event(_) => {
+            dead(opened, Reason::ContactNotFound, "there is no contact of this id")
+        }
+        Content::Recompute | Content::Forget => Settlement::Applied,
+    }
 }
 
 /// A message that can never succeed, for this reason.

@@ -87,13 +87,15 @@ impl Report {
                     let line = line_of(LogLevel::Info, created, write);
                     self.lines.push(line.with("contact_id", id.clone()));
                 }
-                let names: BTreeSet<&str> = write
-                    .opened
-                    .iter()
-                    .map(|opened| opened.envelope.happening.name.as_str())
-                    .collect();
-                let names = Vec::from_iter(names).join(", ");
-                let message = format!("Track event (persisted via properties) {names}");
+                let happenings = write.opened.iter().filter_map(|o| o.envelope.happening());
+                let names: BTreeSet<&str> = happenings.map(|h| h.name.as_str()).collect();
+                let message = match names.is_empty() {
+                    true => "Contact recomputed from its state".to_owned(),
+                    false => {
+                        let names = Vec::from_iter(names).join(", ");
+                        format!("Track event (persisted via properties) {names}")
+                    }
+                };
                 let properties: Vec<&str> = write.properties.keys().map(String::as_str).collect();
                 self.lines.push(
                     line_of(LogLevel::Info, message, write)
@@ -133,7 +135,8 @@ impl Report {
     /// An event was accepted by HubSpot.
     pub fn sent(&mut self, occurrence: &Occurrence) {
         let Some(first) = occurrence.opened.first() else { return };
-        let name = first.envelope.happening.name.as_str();
+        let Some(happening) = first.envelope.happening() else { return };
+        let name = happening.name.as_str();
         let properties = Vec::from_iter(occurrence.event.properties.keys().copied());
         let left_out = occurrence.left_out.join(",");
         self.lines.push(
@@ -142,6 +145,15 @@ impl Report {
                 .with("correlation_id", first.envelope.correlation_id.clone())
                 .with("properties", properties.join(","))
                 .with("left_out", Some(left_out).filter(|names| !names.is_empty())),
+        );
+    }
+
+    /// A person was deleted for good, and so many events with them.
+    pub fn forgotten(&mut self, group: Option<String>, events: usize) {
+        self.lines.push(
+            Line::new(LogLevel::Info, "Contact forgotten")
+                .with("contact", group)
+                .with("events_dropped", events),
         );
     }
 
@@ -171,9 +183,13 @@ impl Report {
             oldest_s = Some(oldest_s.map_or(age_s, |oldest_s| oldest_s.max(age_s)));
             match settlement {
                 Settlement::Applied => {
-                    self.figures.push((Figure::EventsApplied, 1.0));
-                    self.figures.push((Figure::TimeToCrm, age_s));
+                    // A repair is no event, and its age is no time that anybody waited.
+                    if envelope.as_ref().is_some_and(|e| e.happening().is_some()) {
+                        self.figures.push((Figure::EventsApplied, 1.0));
+                        self.figures.push((Figure::TimeToCrm, age_s));
+                    }
                 }
+                Settlement::Forgotten => self.figures.push((Figure::EventsForgotten, 1.0)),
                 Settlement::DeadLettered(verdict) => {
                     self.figures.push((Figure::EventsDeadLettered, 1.0));
                     let message = "Failed to persist event to CRM";
@@ -211,6 +227,7 @@ impl Report {
                 .with("retried", count(|s| matches!(s, Settlement::Retry(..))))
                 .with("dead_lettered", count(|s| matches!(s, Settlement::DeadLettered(_))))
                 .with("handed_on", count(|s| matches!(s, Settlement::HandedOn(_))))
+                .with("forgotten", count(|s| matches!(s, Settlement::Forgotten)))
                 .with("duration_ms", duration.as_millis() as u64),
         );
     }

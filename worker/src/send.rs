@@ -16,6 +16,7 @@ use hubspot::events::{EventOccurrence, OCCURRENCES_MAX, Qualifier, Whom};
 use hubspot::fault::{CallFault, PortalFault, Refusal};
 use shared::dead_letter::{Reason, Verdict};
 
+use crate::forget::set_apart;
 use crate::held::Opened;
 use crate::occurrences::{Occurrence, occurrences};
 use crate::plan::refused;
@@ -61,14 +62,21 @@ impl Worker {
         time_left: impl Fn() -> Duration,
         report: &mut Report,
     ) -> Vec<Settled> {
+        let (opened, forgets) = set_apart(opened);
+        let mut settled = self.forget(forgets, &time_left, report).await;
+        if opened.is_empty() {
+            return settled;
+        }
         let qualifier = match self.event_names.known(&self.client).await {
             Ok(qualifier) => qualifier,
             Err(fault) => {
                 self.note(&fault, report);
-                return put_off(opened, |receives| self.wait_for(&fault, receives));
+                settled.extend(put_off(opened, |receives| self.wait_for(&fault, receives)));
+                return settled;
             }
         };
-        let (planned, mut settled) = occurrences(opened, &qualifier);
+        let (planned, unsent) = occurrences(opened, &qualifier);
+        settled.extend(unsent);
         let mut batches = batches(planned);
         // A fault that is not about one request stops the rest: they would meet it too.
         let mut stopped: Option<CallFault> = None;

@@ -2,7 +2,7 @@
 //!
 //! | settlement | what the queue is told |
 //! |---|---|
-//! | applied | delete |
+//! | applied, forgotten | delete |
 //! | handed on | send to the canonical group, then delete |
 //! | dead-lettered | send to the dead-letter queue with the reason, then delete |
 //! | retry | visible again after a while |
@@ -58,7 +58,7 @@ pub async fn settle(
     let mut dying = Vec::new();
     for Settled { held, settlement, .. } in settled {
         match settlement {
-            Settlement::Applied => done.push(held),
+            Settlement::Applied | Settlement::Forgotten => done.push(held),
             Settlement::HandedOn(outgoing) => moving.push((held, outgoing)),
             Settlement::DeadLettered(verdict) => {
                 let outgoing = dead_letter(&held.delivery, &verdict, clock.now());

@@ -16,6 +16,8 @@ use crate::held::{Held, Opened};
 pub enum Settlement {
     /// HubSpot is known to hold its effect.
     Applied,
+    /// It is an event of somebody who was deleted for good: it has no effect any more.
+    Forgotten,
     /// It belongs to another group: this message, there.
     HandedOn(Outgoing),
     /// It can never succeed.

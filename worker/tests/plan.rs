@@ -10,7 +10,7 @@ use hubspot::contact::{Contact, Properties};
 use hubspot::fault::Refusal;
 use shared::catalog::Catalog;
 use shared::dead_letter::{Reason, Verdict};
-use shared::envelope::{Envelope, deduplication_id};
+use shared::envelope::{Content, Envelope, deduplication_id};
 use shared::event::EventName;
 use shared::facts::Happening;
 use shared::identity::Person;
@@ -35,20 +35,29 @@ fn ada() -> Person {
 
 /// An enrolment in a pathway, in its person's group.
 fn enrolled(person: &Person, pathway: &str) -> Envelope {
+    event(person, EventName::PathwayEnrolled, pathway)
+}
+
+/// A claim that a pathway is complete.
+fn claimed(person: &Person, pathway: &str) -> Envelope {
+    event(person, EventName::PathwayCompleted, pathway)
+}
+
+fn event(person: &Person, name: EventName, pathway: &str) -> Envelope {
     Envelope {
         id: format!("e-{pathway}"),
         correlation_id: format!("r-{pathway}"),
         accepted_at: at(),
         person: person.clone(),
-        happening: Happening {
-            name: EventName::PathwayEnrolled,
+        content: Content::Event(Happening {
+            name,
             at: at(),
             pathway: Some(pathway.into()),
             course: None,
             module: None,
             source: None,
             viewed: None,
-        },
+        }),
         hopped: false,
     }
 }
@@ -132,12 +141,8 @@ fn who_exists_is_updated_with_what_changes() {
 
 #[test]
 fn who_holds_everything_is_left_alone_and_the_events_are_applied() {
-    let claim = |pathway: &str| {
-        let mut claim = enrolled(&ada(), pathway);
-        claim.happening.name = EventName::PathwayCompleted;
-        claim
-    };
-    let work = vec![opened(enrolled(&ada(), "p")), opened(claim("p")), opened(claim("q"))];
+    let claims = ["p", "q"].map(|pathway| opened(claimed(&ada(), pathway)));
+    let work = [vec![opened(enrolled(&ada(), "p"))], claims.into()].into_iter().flatten().collect();
     let held = contact("7", Some("ada@example.org"), &OF_P);
     let plan = plan(coalesce(work), vec![held], &Catalog::default());
     let group = Some(ada().group());
@@ -149,9 +154,7 @@ fn who_holds_everything_is_left_alone_and_the_events_are_applied() {
 
 #[test]
 fn a_claim_that_is_not_borne_out_is_told_with_the_write() {
-    let mut claim = enrolled(&ada(), "q");
-    claim.happening.name = EventName::PathwayCompleted;
-    let plan = planned(&claim, Lookup::Missing);
+    let plan = planned(&claimed(&ada(), "q"), Lookup::Missing);
     assert_eq!(plan.writes[0].unsupported_claims.len(), 1);
 }
 
@@ -245,6 +248,46 @@ fn an_event_of_another_group_than_the_contacts_is_handed_on_as_often_as_that_cha
     check(&ada(), "7", None, Some(&by_id));
     // Merged into another record.
     check(&by_id, "8", None, Some(&person(None, Some("8"))));
+}
+
+fn repair(person: &Person, content: Content) -> Envelope {
+    Envelope { id: "repair".into(), content, ..enrolled(person, "p") }
+}
+
+#[test]
+fn whoever_is_to_be_forgotten_under_one_name_is_written_under_none() {
+    let with_id = person(Some("ada@example.org"), Some("7"));
+    let messages = [enrolled(&ada(), "p"), repair(&with_id, Content::Forget)];
+    let work = coalesce(messages.map(opened).into());
+    let corrupt = || contact("7", Some("ada@example.org"), &[("hhl_progress_state", "[]")]);
+    let plan = plan(work, vec![corrupt(), corrupt()], &Catalog::default());
+    let [forget] = &plan.forgets[..] else { panic!("{plan:?}") };
+    assert_eq!((&forget.target, forget.opened.len()), (&Target::Existing("7".into()), 2));
+    assert!(plan.writes.is_empty() && plan.settled.is_empty());
+}
+
+#[test]
+fn a_repair_creates_nobody() {
+    let by_id = person(None, Some("7"));
+    for whom in [&ada(), &by_id] {
+        assert_eq!(fate(&repair(whom, Content::Recompute), Lookup::Missing), Settlement::Applied);
+    }
+    assert_eq!(fate(&repair(&by_id, Content::Forget), Lookup::Missing), Settlement::Applied);
+    let plan = planned(&repair(&ada(), Content::Forget), Lookup::Missing);
+    assert_eq!(plan.forgets[0].target, Target::New("ada@example.org".into()));
+}
+
+#[test]
+fn events_of_nobody_are_dead_unless_nobody_is_to_be_forgotten() {
+    let by_id = person(None, Some("7"));
+    let fates = |wish: Content| -> Vec<bool> {
+        let messages = [enrolled(&by_id, "p"), repair(&by_id, wish)].map(opened);
+        let plan = plan(coalesce(messages.into()), vec![Lookup::Missing], &Catalog::default());
+        let is_dead = |fate: &Settlement| matches!(fate, Settlement::DeadLettered(_));
+        plan.settled.iter().map(|settled| is_dead(&settled.settlement)).collect()
+    };
+    assert_eq!(fates(Content::Recompute), [true, false]);
+    assert_eq!(fates(Content::Forget), [false, false]);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! The machine's chance, behind the port: xoshiro256++, seeded once by the operating system.
 //!
-//! It names events and spreads retries; nothing secret is made from it. A generator of our own
+//! It names events and spreads retries; nothing secret is made from it, which [`secret`] is for. A generator of our own
 //! costs a few nanoseconds a number, where asking the system each time costs a call into it.
 //!
 //! **Invariant**: two processes have different seeds, as surely as the system's chance is chance.
@@ -8,6 +8,17 @@
 use std::sync::{Mutex, PoisonError};
 
 use shared::ports::Entropy;
+
+/// Bytes that nobody can foresee, for what must stay secret: asked of the operating system each time.
+///
+/// # Errors
+/// [`NoEntropy`].
+#[expect(clippy::disallowed_methods, reason = "this is the home of chance")]
+pub fn secret() -> Result<[u8; 32], NoEntropy> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).map_err(NoEntropy)?;
+    Ok(bytes)
+}
 
 /// Chance from a seed that the operating system gave.
 pub struct SystemEntropy(Mutex<[u64; 4]>);

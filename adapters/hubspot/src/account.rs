@@ -63,6 +63,17 @@ impl Client {
         wire::read(&self.call(Call::read(Method::GET, path)).await?)
     }
 
+    /// Asks when the portal's day begins, and tells the pace: a spent day is then waited out to its
+    /// end, and not tried every hour.
+    ///
+    /// # Errors
+    /// As every read: see [`CallFault`].
+    pub async fn learn_day(&self) -> Result<(), CallFault> {
+        let details = self.account_details().await?;
+        self.pace.learn_day(details.next_midnight(self.clock.now()));
+        Ok(())
+    }
+
     /// The portal's daily quotas and their use.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! The calls that progress needs: read contacts, create them, update them.
+//! The calls that progress needs: read contacts, create them, update them, delete them for good.
 //!
 //! Reads by e-mail find contacts by secondary addresses too, and hand them over under their primary
 //! one. Writes say what came back and what was refused; that an input is in neither list means that
@@ -21,7 +21,9 @@ use crate::pace::Pace;
 use crate::token::TokenSource;
 use crate::transport::Transport;
 use crate::version::ApiVersion;
-use crate::wire::{self, Batch, BatchAnswer, BatchRead, CreateInput, IdInput, Record, UpdateInput};
+use crate::wire::{
+    self, Batch, BatchAnswer, BatchRead, CreateInput, IdInput, PermanentDelete, Record, UpdateInput,
+};
 
 /// The most inputs that one batch call may have.
 pub const BATCH_MAX: usize = 100;
@@ -32,7 +34,7 @@ pub struct Client {
     pub(crate) token: Arc<TokenSource>,
     pub(crate) pace: Arc<Pace>,
     pub(crate) clock: Arc<dyn Clock>,
-    version: ApiVersion,
+    pub(crate) version: ApiVersion,
 }
 
 /// What a single contact is asked for by.
@@ -98,6 +100,23 @@ impl Client {
     pub async fn update(&self, inputs: &[ContactUpdate]) -> Result<Wrote, CallFault> {
         let inputs: Vec<UpdateInput<'_>> = inputs.iter().map(UpdateInput::from).collect();
         self.write_batch("update", inputs).await
+    }
+
+    /// Deletes a contact for good, with its history: HubSpot's permanent delete. Of an e-mail that
+    /// nobody has, HubSpot notes that it is to be blocked. `false` when HubSpot answers that there is
+    /// nothing of this key.
+    ///
+    /// # Errors
+    /// As every write: see [`CallFault`].
+    pub async fn delete_for_good(&self, who: &ContactKey) -> Result<bool, CallFault> {
+        let (object_id, id_property) = match who {
+            ContactKey::Id(id) => (id.as_str(), None),
+            ContactKey::Email(email) => (email.as_str(), Some(EMAIL)),
+        };
+        let body = wire::body(&PermanentDelete { object_id, id_property })?;
+        let path = format!("{}/gdpr-delete", self.version.contacts());
+        let call = Call::write(Method::POST, path).with_body(body).expecting(&[404]);
+        Ok(self.call(call).await?.status != 404)
     }
 
     /// Reads one contact; `None` when there is none.
@@ -173,7 +192,7 @@ impl Client {
 }
 
 /// What tells who a contact is, is always asked for too.
-fn with_addresses<'a>(properties: &[&'a str]) -> Vec<&'a str> {
+pub(crate) fn with_addresses<'a>(properties: &[&'a str]) -> Vec<&'a str> {
     let mut all = properties.to_vec();
     for name in [EMAIL, ADDITIONAL_EMAILS] {
         if !all.contains(&name) {

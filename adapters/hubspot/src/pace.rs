@@ -93,6 +93,8 @@ pub struct PaceSnapshot {
     pub available: u32,
     /// This process's calls in ten seconds.
     pub share: u32,
+    /// The limit of the window by HubSpot's last answer, which may be another than the setting.
+    pub window_limit: Option<u32>,
     /// What HubSpot's last answer said of the window: `HubSpotRemaining`.
     pub window_remaining: Option<u32>,
     /// What HubSpot's last answer said of the day: `DailyRemaining`.
@@ -121,6 +123,7 @@ struct State {
     slowed_until: Duration,
     day_begins_at: Option<DateTime<Utc>>,
     retry_budget: RetryBudget,
+    window_limit: Option<u32>,
     window_remaining: Option<u32>,
     daily_remaining: Option<u64>,
     throttled: u64,
@@ -146,6 +149,7 @@ impl Pace {
             slowed_until: Duration::ZERO,
             day_begins_at,
             retry_budget: RetryBudget::full(),
+            window_limit: None,
             window_remaining: None,
             daily_remaining: None,
             throttled: 0,
@@ -197,6 +201,7 @@ impl Pace {
         PaceSnapshot {
             available,
             share: state.limiter.rate().share(),
+            window_limit: state.window_limit,
             window_remaining: state.window_remaining,
             daily_remaining: state.daily_remaining,
             throttled: state.throttled,
@@ -216,6 +221,7 @@ impl Pace {
             return;
         }
         if let Some(max) = number::<u32>(headers, "x-hubspot-ratelimit-max") {
+            state.window_limit = Some(max);
             self.adopt_limit(&mut state, max);
         }
         if let Some(remaining) = number::<u32>(headers, "x-hubspot-ratelimit-remaining") {

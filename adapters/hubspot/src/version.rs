@@ -8,6 +8,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use chrono::NaiveDate;
+
 /// A version of HubSpot's API that Milepost speaks: `HUBSPOT_API_VERSION`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum ApiVersion {
@@ -50,6 +52,18 @@ impl fmt::Display for ApiVersion {
 }
 
 impl ApiVersion {
+    /// The first day on which HubSpot may not support it any more: a dated version has at least 18
+    /// months from its general availability (30 March 2026 and 8 September 2026), and the end of
+    /// `v3` is announced for September 2027.
+    pub fn supported_until(self) -> NaiveDate {
+        let (year, month, day) = match self {
+            Self::V2026_09 => (2028, 3, 8),
+            Self::V2026_03 => (2027, 9, 30),
+            Self::V3 => (2027, 9, 1),
+        };
+        NaiveDate::from_ymd_opt(year, month, day).unwrap_or(NaiveDate::MAX)
+    }
+
     /// Where contacts are: single records below it, `/batch/read` and the like too.
     pub fn contacts(self) -> String {
         match self {

@@ -80,6 +80,46 @@ impl<'a> From<&'a ContactUpdate> for UpdateInput<'a> {
     }
 }
 
+/// `gdpr-delete`.
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct PermanentDelete<'a> {
+    pub(crate) object_id: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) id_property: Option<&'static str>,
+}
+
+/// A page of contacts, of the list or of a search.
+#[derive(Deserialize)]
+pub(crate) struct ContactPage {
+    pub(crate) total: Option<u64>,
+    results: Vec<Value>,
+    paging: Option<Paging>,
+}
+
+#[derive(Deserialize)]
+struct Paging {
+    next: Option<NextPage>,
+}
+
+#[derive(Deserialize)]
+struct NextPage {
+    after: String,
+}
+
+impl ContactPage {
+    /// What asks for the page after this one, if there is one.
+    pub(crate) fn next(&self) -> Option<String> {
+        Some(self.paging.as_ref()?.next.as_ref()?.after.clone())
+    }
+
+    /// The contacts on it, with those of `asked` that are set.
+    pub(crate) fn contacts(self, asked: &[&str]) -> Vec<Contact> {
+        let records = self.results.into_iter().filter_map(Record::of);
+        records.map(|record| record.contact(asked)).collect()
+    }
+}
+
 /// A list answer whose entries must all be readable.
 #[derive(Deserialize)]
 pub(crate) struct List<T> {

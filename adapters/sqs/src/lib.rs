@@ -7,6 +7,7 @@
 //!
 //! The SDK is built without its defaults: one HTTP stack, and TLS by rustls over ring alone.
 
+pub mod attributes;
 pub mod batch;
 pub mod client;
 pub mod event;

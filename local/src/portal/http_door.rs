@@ -18,7 +18,8 @@ use axum::extract::connect_info::Connected;
 use axum::extract::{ConnectInfo, Request, State};
 use axum::response::{IntoResponse, Response};
 use axum::serve::{IncomingStream, Listener};
-use http::{StatusCode, header};
+use chrono::TimeDelta;
+use http::{HeaderValue, StatusCode, header};
 use shared::ports::Clock;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
@@ -101,6 +102,7 @@ async fn answer(
             *response.status_mut() =
                 StatusCode::from_u16(reply.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
             *response.headers_mut() = reply.headers;
+            response.headers_mut().extend(date(&door).map(|date| (header::DATE, date)));
             response
         }
         Ending::Refused | Ending::Cut => {
@@ -109,6 +111,13 @@ async fn answer(
             StatusCode::BAD_GATEWAY.into_response()
         }
     }
+}
+
+/// The portal's own time of day.
+fn date(door: &Door) -> Option<HeaderValue> {
+    let skew = TimeDelta::milliseconds(door.portal.settings().clock_skew_ms);
+    let date = (door.clock.now() + skew).format("%a, %d %b %Y %H:%M:%S GMT");
+    HeaderValue::try_from(date.to_string()).ok()
 }
 
 /// The engine's reply, which may take the disk's time.

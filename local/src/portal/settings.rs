@@ -48,7 +48,8 @@ pub struct Settings {
     pub latency_ms: (u64, u64),
     /// How old the figures of the usage endpoint may be, in milliseconds.
     pub usage_lag_ms: u64,
-    /// What the portal's clock is off, in milliseconds. It moves the times of records only.
+    /// What the portal's clock is off, in milliseconds. It moves the times of records, and the
+    /// `Date` of answers over HTTP.
     pub clock_skew_ms: i64,
     /// Traffic of others.
     pub others: Others,

@@ -196,6 +196,15 @@ impl Store {
         })
     }
 
+    /// When the oldest message was sent: that of the group with the oldest head, by a small index.
+    pub(super) fn oldest(&mut self, which: Which) -> Result<Option<DateTime<Utc>>> {
+        let mut select = self.connection.prepare_cached(
+            "SELECT sent_at_ms FROM message
+             WHERE seq = (SELECT min(head_seq) FROM message_group WHERE queue = ?1)",
+        )?;
+        select.query_row([which.column()], |row| time_of_day(row, 0)).optional()
+    }
+
     /// The oldest dead letters, in the order they came.
     pub(super) fn dead_letters(&mut self, letters_max: u32) -> Result<Vec<DeadLetter>> {
         let mut select = self.connection.prepare_cached(

@@ -36,7 +36,7 @@ pub(super) async fn run(args: Args, output: &Output) -> Result<Ending, Stopped> 
     let queues = args.place.open()?;
     let meant = args.filters.meant(queues.clock.now());
     let stop = Stop::listen();
-    let mut walk = Walk::new(&queues, &stop, Manner::Insists);
+    let mut walk = Walk::new(&queues, stop.signal(), Manner::Insists);
     let bar = output.progress(Some(walk.total().await?));
     let mut written = 0;
     let mut told = Ok(());

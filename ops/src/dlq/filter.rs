@@ -1,16 +1,11 @@
-//! Which letters a command is about: what was typed, and whether a letter is meant.
+//! Which letters a command is about: what was typed, as letters that are meant.
 //!
 //! Filters of several kinds must all hold; of one kind that was given twice, one is enough.
 
 use std::str::FromStr;
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
-use shared::identity::Person;
-
-use super::letter::Letter;
-
-/// The shortest beginning of a name that `--id` takes.
-const ID_CHARS_MIN: usize = 6;
+use local::letters::meant::{Contact, Meant};
 
 /// The filters, as typed.
 #[derive(Debug, Clone, clap::Args)]
@@ -45,24 +40,6 @@ pub(super) struct Filters {
 enum Moment {
     At(DateTime<Utc>),
     Ago(TimeDelta),
-}
-
-/// The filters, with times that stand.
-#[derive(Debug)]
-pub(super) struct Meant {
-    reasons: Vec<String>,
-    since: Option<DateTime<Utc>>,
-    until: Option<DateTime<Utc>>,
-    contact: Option<Contact>,
-    ids: Vec<String>,
-    limit: Option<u64>,
-}
-
-/// Somebody, by whatever a letter may name them by.
-#[derive(Debug)]
-struct Contact {
-    person: Person,
-    group: String,
 }
 
 impl FromStr for Moment {
@@ -102,80 +79,15 @@ impl Moment {
 impl Filters {
     /// What they mean at this time.
     pub(super) fn meant(self, now: DateTime<Utc>) -> Meant {
-        let contact = self.contact.as_deref().and_then(|named| {
-            let is_email = named.contains('@');
-            let (email, id) = if is_email { (Some(named), None) } else { (None, Some(named)) };
-            let person = Person::new(email, id)?;
-            Some(Contact { group: person.group(), person })
-        });
         Meant {
             reasons: self.reason.iter().map(|reason| reason.to_uppercase()).collect(),
             since: self.since.map(|moment| moment.at(now)),
             until: self.until.map(|moment| moment.at(now)),
-            contact,
+            contact: self.contact.as_deref().and_then(Contact::named),
             ids: self.id,
             limit: self.limit,
         }
     }
-}
-
-impl Meant {
-    /// The one letter of this name.
-    pub(super) fn named(id: String) -> Self {
-        Self {
-            reasons: Vec::new(),
-            since: None,
-            until: None,
-            contact: None,
-            ids: vec![id],
-            limit: None,
-        }
-    }
-
-    /// Of these, the letters that died before this time.
-    #[must_use]
-    pub(super) fn that_died_before(self, time: DateTime<Utc>) -> Self {
-        Self { until: Some(self.until.map_or(time, |until| until.min(time))), ..self }
-    }
-
-    /// Whether a letter is meant. The limit is the caller's to count.
-    pub(super) fn includes(&self, letter: &Letter) -> bool {
-        (self.reasons.is_empty() || self.reasons.contains(&letter.reason))
-            && self.since.is_none_or(|since| letter.failed_at >= since)
-            && self.until.is_none_or(|until| letter.failed_at < until)
-            && self.contact.as_ref().is_none_or(|contact| contact.is_in(letter))
-            && (self.ids.is_empty() || self.ids.iter().any(|id| is_name_of(id, letter)))
-    }
-
-    /// Whether so many are all that are wanted.
-    pub(super) fn is_enough(&self, count: u64) -> bool {
-        self.limit.is_some_and(|limit| count >= limit)
-    }
-
-    /// How many more are wanted, when there are so many, and at most so many at once.
-    pub(super) fn room(&self, count: u64, at_once: u32) -> u32 {
-        let left = self.limit.map_or(u64::MAX, |limit| limit.saturating_sub(count));
-        u32::try_from(left).unwrap_or(u32::MAX).clamp(1, at_once)
-    }
-}
-
-impl Contact {
-    fn is_in(&self, letter: &Letter) -> bool {
-        let named = letter.envelope.as_ref().map(|envelope| &envelope.person);
-        let has_email = |person: &Person| {
-            self.person.email().is_some() && person.email() == self.person.email()
-        };
-        let has_id = |person: &Person| {
-            self.person.contact_id().is_some() && person.contact_id() == self.person.contact_id()
-        };
-        letter.group == self.group
-            || named.is_some_and(|person| has_email(person) || has_id(person))
-    }
-}
-
-fn is_name_of(id: &str, letter: &Letter) -> bool {
-    let is_beginning = id.len() >= ID_CHARS_MIN && letter.id.starts_with(id);
-    is_beginning || letter.envelope.as_ref().is_some_and(|envelope| envelope.id == id)
 }
 
 #[cfg(test)]

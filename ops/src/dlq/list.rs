@@ -73,7 +73,7 @@ pub(super) async fn run(args: Args, output: &Output) -> Result<Ending, Stopped> 
     let queues = args.place.open()?;
     let meant = args.filters.meant(queues.clock.now());
     let stop = Stop::listen();
-    let mut walk = Walk::new(&queues, &stop, Manner::Looks);
+    let mut walk = Walk::new(&queues, stop.signal(), Manner::Looks);
     let total = walk.total().await?;
     let bar = output.progress(Some(total));
     let mut letters: Vec<Letter> = Vec::new();

@@ -1,11 +1,12 @@
 //! `milepost dlq purge`: dead letters deleted for good, after a yes.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead as _, IsTerminal as _};
+use std::io::IsTerminal as _;
 
+use local::letters::meant::Meant;
 use serde::Serialize;
 
-use super::filter::{Filters, Meant};
+use super::filter::Filters;
 use super::letter::Letter;
 use super::note_unseen;
 use super::walk::{AT_ONCE, Manner, Walk};
@@ -65,7 +66,7 @@ pub(super) async fn run(args: Args, output: &Output) -> Result<Ending, Stopped> 
         output.note("nothing was deleted");
         return Ok(Ending::Found);
     }
-    let mut walk = Walk::new(&queues, &stop, Manner::Insists);
+    let mut walk = Walk::new(&queues, stop.signal(), Manner::Insists);
     let bar = output.progress(Some(walk.total().await?));
     let mut purged = Purged::default();
     while !meant.is_enough(purged.matched) {
@@ -99,7 +100,7 @@ async fn agreed(
     stop: &Stop,
     output: &Output,
 ) -> Result<bool, Stopped> {
-    let mut walk = Walk::new(queues, stop, Manner::Looks);
+    let mut walk = Walk::new(queues, stop.signal(), Manner::Looks);
     let mut reasons: BTreeMap<String, u64> = BTreeMap::new();
     let mut count = 0;
     while !meant.is_enough(count) {
@@ -126,15 +127,7 @@ async fn agreed(
         output.note(format!("and of {} more, behind these, those that are meant", unseen.behind));
     }
     output.note(format!("Delete these {count} letters for good? Type yes:"));
-    let asked = tokio::task::spawn_blocking(|| {
-        let mut answer = String::new();
-        let read = std::io::stdin().lock().read_line(&mut answer);
-        read.is_ok() && answer.trim() == "yes"
-    });
-    Ok(tokio::select! {
-        answer = asked => answer.unwrap_or(false),
-        () = stop.requested() => false,
-    })
+    Ok(stop.is_yes_typed().await)
 }
 
 fn text(purged: &Purged) -> String {

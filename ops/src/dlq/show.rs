@@ -1,8 +1,8 @@
 //! `milepost dlq show`: one dead letter, why it died, and what to do.
 
+use local::letters::meant::Meant;
 use serde::Serialize;
 
-use super::filter::Meant;
 use super::letter::{Letter, Shown};
 use super::note_unseen;
 use super::reasons::explained;
@@ -65,7 +65,7 @@ pub(super) async fn run(args: Args, output: &Output) -> Result<Ending, Stopped> 
     let queues = args.place.open()?;
     let meant = Meant::named(args.id);
     let stop = Stop::listen();
-    let mut walk = Walk::new(&queues, &stop, Manner::Looks);
+    let mut walk = Walk::new(&queues, stop.signal(), Manner::Looks);
     let mut found: Vec<Letter> = Vec::new();
     loop {
         let seen = walk.next(AT_ONCE).await?;
@@ -124,6 +124,7 @@ fn text(document: &Document<'_>) -> String {
         ("contact id", who.and_then(|who| who.contact_id)),
         ("event id", who.map(|who| who.event_id)),
         ("event", event.map(|event| event.name)),
+        ("repair", letter.repair),
         ("at", event.map(|event| event.at.as_str())),
         ("pathway", event.and_then(|event| event.pathway)),
         ("course", event.and_then(|event| event.course)),

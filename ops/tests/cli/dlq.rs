@@ -19,7 +19,7 @@ const ADA: &str = "ada@example.org";
 const BOB: &str = "bob@example.org";
 
 /// Queues of SQS, with the emulator that has them.
-async fn in_sqs() -> (Ministack, Place) {
+pub(crate) async fn in_sqs() -> (Ministack, Place) {
     let ministack = Ministack::start().await.unwrap();
     let shape = QueueShape { delay: Duration::ZERO, max_receive_count: 100 };
     let urls = ministack.create_queues("events", shape).await.unwrap();

@@ -19,11 +19,21 @@ async fn the_help_of_each_command_says_why_gives_an_example_and_tells_where_to_r
         "dlq export",
         "dlq purge",
         "recover",
+        "audit",
+        "backfill",
+        "contact",
+        "contact show",
+        "contact forget",
         "properties",
         "properties create",
         "properties check",
         "catalog",
         "catalog check",
+        "console",
+        "quota",
+        "doctor",
+        "completions",
+        "man",
     ] {
         let mut arguments: Vec<&str> = command.split_whitespace().collect();
         arguments.push("--help");
@@ -92,4 +102,53 @@ async fn nothing_is_colored_unless_a_terminal_looks_on() {
     let output = run(&mut milepost(&["catalog", "check"])).await;
     assert!(stdout(&output).starts_with("✓ "), "{output:?}");
     assert!(!stdout(&output).contains('\u{1b}'));
+}
+
+#[tokio::test]
+async fn no_color_holds_at_a_terminal_too() {
+    let colored = at_a_terminal("catalog check", &[]).await;
+    assert!(colored.contains("\u{1b}[32m✓"), "{colored:?}");
+    for arguments in ["catalog check", "--help", "no-such-command", "doctor --data unused"] {
+        let plain = at_a_terminal(arguments, &[("NO_COLOR", "1")]).await;
+        assert!(!plain.is_empty() && !plain.contains('\u{1b}'), "{arguments}: {plain:?}");
+    }
+}
+
+/// What a person sees of a command: both outputs, on a terminal of the test's own.
+async fn at_a_terminal(arguments: &str, variables: &[(&str, &str)]) -> String {
+    const SPAWN: &str = "import pty, sys; pty.spawn(sys.argv[1:])";
+    let mut command = milepost(&[]);
+    let program = command.as_std().get_program().to_owned();
+    let mut terminal = tokio::process::Command::new("python3");
+    terminal
+        .args(["-c", SPAWN])
+        .arg(program)
+        .args(arguments.split_whitespace())
+        .current_dir(command.as_std_mut().get_current_dir().unwrap())
+        .stdin(Stdio::null())
+        .kill_on_drop(true)
+        .env_remove("NO_COLOR")
+        .env("TERM", "xterm")
+        .envs(variables.iter().copied());
+    stdout(&run(&mut terminal).await).to_owned()
+}
+
+#[tokio::test]
+async fn shells_and_man_are_told_of_every_command() {
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let script = run(&mut milepost(&["completions", shell])).await;
+        assert!(script.status.success() && stderr(&script).is_empty(), "{script:?}");
+        for word in ["doctor", "replay", "--dry-run", "completions"] {
+            // fish writes an option without its dashes.
+            let word = if shell == "fish" { word.trim_start_matches('-') } else { word };
+            assert!(stdout(&script).contains(word), "{shell} knows nothing of {word}");
+        }
+    }
+    let page = run(&mut milepost(&["man"])).await;
+    assert!(stdout(&page).contains(".TH milepost 1"), "{page:?}");
+    assert!(stdout(&page).contains("Exit codes: 0 done"), "{page:?}");
+    let page = run(&mut milepost(&["man", "dlq", "replay"])).await;
+    assert!(stdout(&page).contains(".TH milepost-dlq-replay 1"), "{page:?}");
+    check("man no such", 2, "hint: `milepost help`").await;
+    check("completions no-such-shell", 2, "possible values").await;
 }

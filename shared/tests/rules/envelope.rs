@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use serde_json::{Value, json};
-use shared::envelope::{Envelope, OpenFault, deduplication_id};
+use shared::envelope::{Content, Envelope, OpenFault, VERSION, deduplication_id};
 use shared::event::{EventName, Page};
 use shared::facts::Happening;
 use shared::identity::Person;
@@ -41,7 +41,7 @@ fn envelope() -> Envelope {
         correlation_id: "r-1".into(),
         accepted_at: at(),
         person: Person::new(Some("ada@example.org"), Some("7")).unwrap(),
-        happening: Happening {
+        content: Content::Event(Happening {
             name: EventName::PageViewed,
             at: at(),
             pathway: Some("p".into()),
@@ -49,7 +49,7 @@ fn envelope() -> Envelope {
             module: Some("m".into()),
             source: Some("s".into()),
             viewed: Some(Page { content_type: "module".into(), slug: "m".into() }),
-        },
+        }),
         hopped: true,
     }
 }
@@ -65,7 +65,7 @@ fn a_body_has_the_keys_that_are_documented() {
 fn what_is_absent_is_not_written_and_not_missed() {
     let mut envelope = envelope();
     let name = EventName::PathwayCompleted;
-    envelope.happening = Happening {
+    envelope.content = Content::Event(Happening {
         name,
         at: at(),
         pathway: Some("p".into()),
@@ -73,7 +73,7 @@ fn what_is_absent_is_not_written_and_not_missed() {
         module: None,
         source: None,
         viewed: None,
-    };
+    });
     envelope.person = Person::new(Some("ada@example.org"), None).unwrap();
     envelope.hopped = false;
     let wire: Value = serde_json::from_str(&envelope.body()).unwrap();
@@ -89,8 +89,27 @@ fn what_is_absent_is_not_written_and_not_missed() {
 }
 
 #[test]
+fn a_repair_has_a_version_that_a_worker_which_knows_events_only_leaves_alone() {
+    #[track_caller]
+    fn check(content: Content, kind: &str) {
+        let repair = Envelope { content, ..envelope() };
+        let wire: Value = serde_json::from_str(&repair.body()).unwrap();
+        let mut expected: Value = serde_json::from_str(&body(|_| ())).unwrap();
+        expected.as_object_mut().unwrap().remove("event");
+        expected["v"] = json!(VERSION);
+        expected["kind"] = json!(kind);
+        assert_eq!(wire, expected);
+        assert_eq!(Envelope::open(&wire.to_string()), Ok(repair));
+    }
+    check(Content::Recompute, "recompute");
+    check(Content::Forget, "forget");
+    let event: Value = serde_json::from_str(&envelope().body()).unwrap();
+    assert!(event["v"].as_u64().unwrap() < VERSION);
+}
+
+#[test]
 fn a_newer_version_is_left_for_a_newer_worker_whatever_else_it_holds() {
-    assert_eq!(Envelope::open(r#"{"v":2,"events":[]}"#), Err(OpenFault::Newer(2)));
+    assert_eq!(Envelope::open(r#"{"v":3,"events":[]}"#), Err(OpenFault::Newer(3)));
     assert_eq!(Envelope::open(&body(|body| body["v"] = json!(9))), Err(OpenFault::Newer(9)));
     assert_eq!(Envelope::open(&body(|body| body["v"] = json!(0))), Ok(envelope()));
 }
@@ -101,6 +120,8 @@ fn what_is_no_envelope_is_unreadable_and_is_not_quoted() {
         let Err(OpenFault::Unreadable(what)) = Envelope::open(text) else { panic!("{text}") };
         assert!(!what.contains("ada"), "{what}");
     }
+    let no_event = body(|body| drop(body.as_object_mut().unwrap().remove("event")));
+    assert_eq!(Envelope::open(&no_event), Err(OpenFault::Unreadable("it has no event".into())));
     let other_kind = body(|body| body["kind"] = json!("ada"));
     let Err(OpenFault::Unreadable(what)) = Envelope::open(&other_kind) else { panic!() };
     assert!(what.starts_with("Data at 1:"), "{what}");
@@ -130,7 +151,8 @@ fn an_event_that_can_not_be_is_invalid() {
 #[test]
 fn a_course_may_be_called_courses() {
     let body = body(|body| body["event"]["course"] = json!("courses"));
-    assert_eq!(Envelope::open(&body).unwrap().happening.course.as_deref(), Some("courses"));
+    let opened = Envelope::open(&body).unwrap();
+    assert_eq!(opened.happening().unwrap().course.as_deref(), Some("courses"));
 }
 
 #[test]

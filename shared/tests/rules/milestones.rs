@@ -271,6 +271,37 @@ fn a_claim_names_what_is_rolled_up() {
 }
 
 #[test]
+fn a_recompute_rolls_up_all_and_makes_no_state() {
+    let catalog = Catalog {
+        courses: [("c".to_owned(), vec!["m".to_owned(), "new".to_owned()])].into(),
+        pathways: [("p".to_owned(), vec!["d".to_owned()])].into(),
+    };
+    let changed = |facts: &Facts, contact: &[(&str, &str)]| {
+        milestones(Some(&values(contact)), facts, &catalog).unwrap().changed
+    };
+    let state = r#"{"courses":{"c":{"completed":true,"enrolled":true,"modules":{"m":{"completed":true}}}},"p":{"courses":{"d":{"completed":true,"modules":{}}}}}"#;
+    let found = changed(&Facts::recompute(), &[("hhl_progress_state", state)]);
+    let expected = [
+        ("hhl_completed_courses", "c;d"),
+        ("hhl_enrolled_courses", "c"),
+        (
+            "hhl_progress_state",
+            r#"{"courses":{"c":{"enrolled":true,"modules":{"m":{"completed":true}}}},"p":{"completed":true,"courses":{"d":{"completed":true,"modules":{}}}}}"#,
+        ),
+        ("hhl_progress_summary", "p: 1/1 courses; c: 1/1 modules"),
+        ("hhl_total_progress", "1"),
+    ];
+    assert_eq!(found, values(&expected));
+    assert_eq!(changed(&Facts::recompute(), &expected), values(&[]));
+    let beside = changed(&Facts::recompute().join(activity()), &[("hhl_progress_state", state)]);
+    assert!(beside["hhl_progress_state"].contains(r#""p":{"completed":true"#), "{beside:?}");
+    let lists = [("hhl_enrolled_courses", "c"), ("hhl_total_progress", "9")];
+    assert_eq!(changed(&Facts::recompute(), &lists), values(&[]));
+    let without = milestones(None, &Facts::recompute(), &catalog).unwrap();
+    assert!(without.changed.is_empty());
+}
+
+#[test]
 fn the_summary_counts_the_parts_that_are_known() {
     #[track_caller]
     fn check(stored: &str, expected: &str) {

@@ -316,10 +316,11 @@ impl Audit {
             return;
         };
         let Some(nth) = self.people.lock().by_event.get(&envelope.id).copied() else { return };
+        let Some(happening) = envelope.happening() else { return };
         let id = format!("\"id\":\"{}\"", envelope.id);
         let stands = self.events.count(|other| other.body.contains(&id)) > 0
             || self.dead_letters.count(|letter| letter.body.contains(&id)) > 0;
-        if !stands && !self.is_held(nth, &envelope.id, &Facts::of(&envelope.happening)) {
+        if !stands && !self.is_held(nth, &envelope.id, &Facts::of(happening)) {
             self.object(format!("{} was deleted and has no effect", envelope.id));
         }
     }

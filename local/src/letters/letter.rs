@@ -6,7 +6,7 @@
 use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::Value;
-use shared::envelope::{Envelope, deduplication_id};
+use shared::envelope::{Content, Envelope, deduplication_id};
 use shared::ports::Delivery;
 use shared::state::instant;
 
@@ -17,23 +17,23 @@ const ID_CHARS: usize = 16;
 
 /// One dead letter.
 #[derive(Debug)]
-pub(super) struct Letter {
+pub struct Letter {
     /// Its name, made of its group and body: the same in every run, whatever the queue calls it.
-    pub(super) id: String,
+    pub id: String,
     /// The queue's name for it.
-    pub(super) message_id: String,
+    pub message_id: String,
     /// The id under which it was sent there; the worker keeps that of the event's message.
-    pub(super) deduplication_id: String,
+    pub deduplication_id: String,
     /// The contact's message group.
-    pub(super) group: String,
+    pub group: String,
     /// The body, as it died.
-    pub(super) body: String,
+    pub body: String,
     /// The reason's word.
-    pub(super) reason: String,
+    pub reason: String,
     /// When it died.
-    pub(super) failed_at: DateTime<Utc>,
+    pub failed_at: DateTime<Utc>,
     /// The envelope, if the body is one.
-    pub(super) envelope: Option<Envelope>,
+    pub envelope: Option<Envelope>,
     detail: Option<String>,
     attempts: Option<String>,
     correlation_id: Option<String>,
@@ -42,36 +42,61 @@ pub(super) struct Letter {
 /// What may be shown of a letter to anybody: nobody is named in it.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Shown<'a> {
-    id: &'a str,
-    pub(super) reason: &'a str,
+pub struct Shown<'a> {
+    /// Its name.
+    pub id: &'a str,
+    /// The reason's word.
+    pub reason: &'a str,
+    /// What the worker added to it.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) detail: Option<&'a str>,
-    pub(super) failed_at: String,
+    pub detail: Option<&'a str>,
+    /// When it died.
+    pub failed_at: String,
+    /// How often it was received before.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) attempts: Option<&'a str>,
+    pub attempts: Option<&'a str>,
+    /// HubSpot's, or the event's own.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) correlation_id: Option<&'a str>,
+    pub correlation_id: Option<&'a str>,
     /// The message group.
-    pub(super) contact: &'a str,
-    pub(super) body_bytes: usize,
+    pub contact: &'a str,
+    /// How long the body is.
+    pub body_bytes: usize,
+    /// What happened, if it is an event.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) event: Option<ShownEvent<'a>>,
+    pub event: Option<ShownEvent<'a>>,
+    /// What repair it is, if it is no event.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub repair: Option<&'static str>,
+}
+
+impl Shown<'_> {
+    /// The letter on one line: its name, why and when it died, and what it is.
+    pub fn in_short(&self) -> String {
+        let Self { id, reason, failed_at, .. } = self;
+        let what = self.event.as_ref().map(|event| event.name).or(self.repair);
+        format!("{id}  {reason} {failed_at}, {}", what.unwrap_or("unreadable"))
+    }
 }
 
 /// What happened, without to whom.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct ShownEvent<'a> {
-    pub(super) name: &'static str,
-    pub(super) at: String,
+pub struct ShownEvent<'a> {
+    /// The event's name.
+    pub name: &'static str,
+    /// When it happened.
+    pub at: String,
     accepted_at: String,
+    /// Its pathway.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) pathway: Option<&'a str>,
+    pub pathway: Option<&'a str>,
+    /// Its course.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) course: Option<&'a str>,
+    pub course: Option<&'a str>,
+    /// Its module.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) module: Option<&'a str>,
+    pub module: Option<&'a str>,
 }
 
 /// A letter as it is exported: all of it, addresses included.
@@ -97,7 +122,7 @@ struct Exported<'a> {
 
 impl Letter {
     /// The letter that a delivery is.
-    pub(super) fn of(delivery: Delivery) -> Self {
+    pub fn of(delivery: Delivery) -> Self {
         let Delivery { message_id, deduplication_id: sent_as, body, group, sent_at, .. } = delivery;
         let mut attributes = delivery.attributes;
         let mut id = deduplication_id(&group, &body);
@@ -122,18 +147,24 @@ impl Letter {
     }
 
     /// What anybody may see.
-    pub(super) fn shown(&self) -> Shown<'_> {
-        let event = self.envelope.as_ref().map(|envelope| {
-            let happening = &envelope.happening;
-            ShownEvent {
-                name: happening.name.as_str(),
-                at: instant(happening.at),
-                accepted_at: instant(envelope.accepted_at),
-                pathway: happening.pathway.as_deref(),
-                course: happening.course.as_deref(),
-                module: happening.module.as_deref(),
-            }
-        });
+    pub fn shown(&self) -> Shown<'_> {
+        let envelope = self.envelope.as_ref();
+        let (event, repair) = match envelope.map(|envelope| &envelope.content) {
+            Some(Content::Event(happening)) => (
+                Some(ShownEvent {
+                    name: happening.name.as_str(),
+                    at: instant(happening.at),
+                    accepted_at: envelope.map(|e| instant(e.accepted_at)).unwrap_or_default(),
+                    pathway: happening.pathway.as_deref(),
+                    course: happening.course.as_deref(),
+                    module: happening.module.as_deref(),
+                }),
+                None,
+            ),
+            Some(Content::Recompute) => (None, Some("recompute")),
+            Some(Content::Forget) => (None, Some("forget")),
+            None => (None, None),
+        };
         Shown {
             id: &self.id,
             reason: &self.reason,
@@ -144,11 +175,12 @@ impl Letter {
             contact: &self.group,
             body_bytes: self.body.len(),
             event,
+            repair,
         }
     }
 
     /// All of it, as one line of an export. A body that is no JSON stays a text.
-    pub(super) fn exported(&self) -> impl Serialize + '_ {
+    pub fn exported(&self) -> impl Serialize + '_ {
         let envelope: Option<Value> =
             serde_json::from_str(&self.body).ok().filter(Value::is_object);
         Exported {
@@ -169,6 +201,6 @@ impl Letter {
 /// The deduplication id under which a letter goes back to the events queue: another one than it
 /// had, or the queue would swallow it; the same one each time, so that the queue swallows the
 /// second of two replays.
-pub(crate) fn replay_id(group: &str, message_id: &str) -> String {
+pub fn replay_id(group: &str, message_id: &str) -> String {
     deduplication_id(group, &format!("replay {message_id}"))
 }

@@ -14,26 +14,25 @@ use std::time::Duration;
 
 use shared::envelope::deduplication_id;
 use shared::ports::{Delivery, Outgoing, QueueFault, ReceiveRequest};
+use tokio::sync::watch;
 
+use super::Queues;
 use super::letter::Letter;
-use crate::ending::Stopped;
-use crate::queues::{Queues, stopped};
-use crate::stop::Stop;
 
 /// How long letters are held, unless the hold is renewed.
-pub(super) const HOLD: Duration = Duration::from_secs(30);
+pub const HOLD: Duration = Duration::from_secs(30);
 /// How old a hold gets before it is renewed.
 const RENEW_AFTER: Duration = Duration::from_secs(10);
 /// How long a receive waits for a letter: without a wait SQS may say that there is none.
 const LOOK: Duration = Duration::from_secs(1);
 /// What one receive gives at most.
-pub(super) const AT_ONCE: u32 = 10;
+pub const AT_ONCE: u32 = 10;
 /// How often a fault of the queue is met with another try.
 const TRIES_MAX: u32 = 5;
 
 /// What a walk does when it can't see letters at once.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Manner {
+pub enum Manner {
     /// It tells how many, and changes nothing.
     Looks,
     /// It turns over those in front, and waits for those in other hands.
@@ -42,24 +41,25 @@ pub(super) enum Manner {
 
 /// What a walk did not see.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Unseen {
+pub struct Unseen {
     /// Letters behind others of their contact.
-    pub(super) behind: u64,
+    pub behind: u64,
     /// Letters in the hands of somebody else: another command, or one that was killed.
-    pub(super) in_other_hands: u64,
+    pub in_other_hands: u64,
 }
 
 impl Unseen {
     /// Whether nothing was left unseen.
-    pub(super) fn is_none(self) -> bool {
+    pub fn is_none(self) -> bool {
         self == Self::default()
     }
 }
 
 /// A walk under way.
-pub(super) struct Walk<'a> {
+pub struct Walk<'a> {
     queues: &'a Queues,
-    stop: &'a Stop,
+    /// Whether the walk is to stop.
+    stop: &'a watch::Receiver<bool>,
     manner: Manner,
     /// What is in hand, by the name that the letter had when it was first seen.
     held: BTreeMap<String, Delivery>,
@@ -72,12 +72,12 @@ pub(super) struct Walk<'a> {
     cut: BTreeSet<String>,
     renewed_at: Duration,
     /// What was not seen, once the walk is at its end.
-    pub(super) unseen: Unseen,
+    pub unseen: Unseen,
 }
 
 impl<'a> Walk<'a> {
-    /// A walk from the beginning.
-    pub(super) fn new(queues: &'a Queues, stop: &'a Stop, manner: Manner) -> Self {
+    /// A walk from the beginning. It stops early once `stop` holds `true`.
+    pub fn new(queues: &'a Queues, stop: &'a watch::Receiver<bool>, manner: Manner) -> Self {
         Self {
             queues,
             stop,
@@ -95,18 +95,18 @@ impl<'a> Walk<'a> {
     /// How many letters the queue has, in whoever's hands.
     ///
     /// # Errors
-    /// [`Stopped::OtherSide`].
-    pub(super) async fn total(&self) -> Result<u64, Stopped> {
-        Ok(self.queues.dead_letters.depth().await.map_err(|fault| stopped(&fault))?.total())
+    /// [`QueueFault`].
+    pub async fn total(&self) -> Result<u64, QueueFault> {
+        Ok(self.queues.dead_letters.depth().await?.total())
     }
 
-    /// The next letters, at most so many; none at the end, or when the command is to stop.
+    /// The next letters, at most so many; none at the end, or when it is to stop.
     ///
     /// # Errors
-    /// [`Stopped::OtherSide`]; what is held comes back by itself.
-    pub(super) async fn next(&mut self, letters_max: u32) -> Result<Vec<Letter>, Stopped> {
+    /// [`QueueFault`]; what is held comes back by itself.
+    pub async fn next(&mut self, letters_max: u32) -> Result<Vec<Letter>, QueueFault> {
         let mut quiet_since = None;
-        while !self.stop.is_requested() {
+        while !*self.stop.borrow() {
             self.renew().await;
             let received = self.receive(letters_max).await?;
             if received.len() == letters_max as usize
@@ -123,7 +123,7 @@ impl<'a> Walk<'a> {
                 quiet_since = None;
                 continue;
             }
-            let depth = self.queues.dead_letters.depth().await.map_err(|fault| stopped(&fault))?;
+            let depth = self.queues.dead_letters.depth().await?;
             let in_other_hands = depth.in_flight.saturating_sub(self.held.len() as u64);
             // Copies may stand behind others, too, and were seen when they were originals.
             let behind = depth.visible.saturating_sub(self.afloat.len() as u64);
@@ -148,10 +148,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Deletes letters that are in hand; how many it could not delete. They come again.
-    pub(super) async fn remove<'l>(
-        &mut self,
-        message_ids: impl IntoIterator<Item = &'l str>,
-    ) -> u64 {
+    pub async fn remove<'l>(&mut self, message_ids: impl IntoIterator<Item = &'l str>) -> u64 {
         let mut missing = 0;
         let mut deliveries = Vec::new();
         for message_id in message_ids {
@@ -187,7 +184,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Hands back all that is in hand, so that the next one finds it at once.
-    pub(super) async fn hand_back(self) {
+    pub async fn hand_back(self) {
         let held: Vec<_> =
             self.held.into_values().map(|delivery| (delivery, Duration::ZERO)).collect();
         if !held.is_empty() {
@@ -196,7 +193,7 @@ impl<'a> Walk<'a> {
         }
     }
 
-    async fn receive(&self, letters_max: u32) -> Result<Vec<Delivery>, Stopped> {
+    async fn receive(&self, letters_max: u32) -> Result<Vec<Delivery>, QueueFault> {
         let request = ReceiveRequest {
             messages_max: letters_max,
             visibility: HOLD,
@@ -210,7 +207,7 @@ impl<'a> Walk<'a> {
                     tries += 1;
                     self.queues.clock.sleep(LOOK).await;
                 }
-                received => return received.map_err(|fault| stopped(&fault)),
+                received => return received,
             }
         }
     }
@@ -240,7 +237,7 @@ impl<'a> Walk<'a> {
     /// Puts copies of letters in hand at the end of the queue and deletes the originals; whether
     /// there were any. Each letter is turned over once. `all`: not only where a receive may have
     /// left something behind.
-    async fn turn_over(&mut self, all: bool) -> Result<bool, Stopped> {
+    async fn turn_over(&mut self, all: bool) -> Result<bool, QueueFault> {
         let cut = std::mem::take(&mut self.cut);
         let copied: BTreeSet<&String> = self.copies.values().collect();
         let front: Vec<(String, Delivery)> = self
@@ -254,7 +251,7 @@ impl<'a> Walk<'a> {
         let sent = self.queues.dead_letters.send(copies.clone()).await;
         let mut turned = Vec::new();
         for (((name, _), copy), sent) in front.into_iter().zip(copies).zip(sent) {
-            sent.map_err(|fault| stopped(&fault))?;
+            sent?;
             self.copies.insert(copy.deduplication_id, name.clone());
             self.afloat.insert(name.clone());
             turned.push(name);

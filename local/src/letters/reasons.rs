@@ -5,19 +5,19 @@
 use shared::dead_letter::Reason;
 
 /// The word for a letter that carries no reason: it came through the queue's own backstop.
-pub(super) const NO_REASON: &str = "NO_REASON";
+pub const NO_REASON: &str = "NO_REASON";
 
 /// What there is to say about a reason.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Explained {
+pub struct Explained {
     /// What happened.
-    pub(super) what: &'static str,
+    pub what: &'static str,
     /// What to do about it.
-    pub(super) mend: &'static str,
+    pub mend: &'static str,
 }
 
 /// Explains a reason by its word.
-pub(super) fn explained(word: &str) -> Explained {
+pub fn explained(word: &str) -> Explained {
     let (what, mend) = match Reason::from_wire(word) {
         Some(Reason::Unreadable) => (
             "the body is no envelope: something beside ingest writes to the queue",

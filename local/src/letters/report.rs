@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::dlq::letter::Letter;
+use super::letter::Letter;
 
 /// How many letters are named to people, of those that did not end well; `--json` names all.
 const NAMED_MAX: usize = 20;
@@ -15,7 +15,7 @@ const NAMED_MAX: usize = 20;
 /// What became of a letter.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase", tag = "fate", content = "why")]
-pub(super) enum Fate {
+pub enum Fate {
     /// It would be sent, were it no dry run.
     WouldBeSent,
     /// On the events queue; nobody waited for more.
@@ -32,22 +32,22 @@ pub(super) enum Fate {
 
 /// The counts of a replay.
 #[derive(Debug)]
-pub(super) struct Report {
+pub struct Report {
     is_dry_run: bool,
     /// Letters a second that were asked for.
-    pub(super) rate: u32,
+    pub rate: u32,
     /// Letters that the filters leave alone.
-    pub(super) skipped: u64,
+    pub skipped: u64,
     /// Letters that were sent, and are on the dead-letter queue all the same.
-    pub(super) undeleted: u64,
+    pub undeleted: u64,
     /// How long the sending took.
-    pub(super) sending_took: Duration,
+    pub sending_took: Duration,
     /// Whether it was stopped before the end.
-    pub(super) interrupted: bool,
+    pub interrupted: bool,
     /// Letters that could not be seen behind others.
-    pub(super) behind: u64,
+    pub behind: u64,
     /// Letters in somebody else's hands.
-    pub(super) in_other_hands: u64,
+    pub in_other_hands: u64,
     /// By message id, with the letter's name.
     fates: BTreeMap<String, (String, Fate)>,
 }
@@ -55,18 +55,22 @@ pub(super) struct Report {
 /// What `dlq replay --json` prints.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Document<'a> {
+pub struct Document<'a> {
     dry_run: bool,
     interrupted: bool,
     matched: u64,
     skipped: u64,
     would_be_sent: u64,
-    sent: u64,
-    under_way: u64,
-    applied: u64,
-    /// By reason.
-    dead_again: BTreeMap<&'a str, u64>,
-    left: u64,
+    /// On the events queue; nobody waited for more.
+    pub sent: u64,
+    /// On the events queue when the wait was over.
+    pub under_way: u64,
+    /// HubSpot holds them.
+    pub applied: u64,
+    /// By reason, those that died again.
+    pub dead_again: BTreeMap<&'a str, u64>,
+    /// Still dead letters.
+    pub left: u64,
     undeleted: u64,
     behind: u64,
     in_other_hands: u64,
@@ -84,7 +88,7 @@ struct Named<'a> {
 
 impl Report {
     /// Nothing yet.
-    pub(super) fn new(is_dry_run: bool, rate: u32) -> Self {
+    pub fn new(is_dry_run: bool, rate: u32) -> Self {
         Self {
             is_dry_run,
             rate,
@@ -99,31 +103,36 @@ impl Report {
     }
 
     /// Notes what became of a letter.
-    pub(super) fn fate(&mut self, letter: &Letter, fate: Fate) {
+    pub fn fate(&mut self, letter: &Letter, fate: Fate) {
         self.fates.insert(letter.message_id.clone(), (letter.id.clone(), fate));
     }
 
     /// Notes that a letter that was sent died again.
-    pub(super) fn dead_again(&mut self, message_id: &str, reason: String) {
+    pub fn dead_again(&mut self, message_id: &str, reason: String) {
         if let Some((_, fate)) = self.fates.get_mut(message_id) {
             *fate = Fate::DeadAgain(reason);
         }
     }
 
     /// How many letters are meant.
-    pub(super) fn matched(&self) -> u64 {
+    pub fn matched(&self) -> u64 {
         self.fates.len() as u64
     }
 
+    /// The names of the letters that are meant.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.fates.values().map(|(id, _)| id.as_str())
+    }
+
     /// What was sent is applied if the events queue is empty, and under way if it is not.
-    pub(super) fn settle_sent(&mut self, is_drained: bool) {
+    pub fn settle_sent(&mut self, is_drained: bool) {
         for (_, fate) in self.fates.values_mut().filter(|(_, fate)| *fate == Fate::Sent) {
             *fate = if is_drained { Fate::Applied } else { Fate::UnderWay };
         }
     }
 
     /// Whether there is something left that another run would do.
-    pub(super) fn is_unfinished(&self) -> bool {
+    pub fn is_unfinished(&self) -> bool {
         self.interrupted
             || self.undeleted > 0
             || self.behind > 0
@@ -132,12 +141,12 @@ impl Report {
     }
 
     /// Whether nothing is left and nothing died again.
-    pub(super) fn is_all_well(&self) -> bool {
+    pub fn is_all_well(&self) -> bool {
         !self.is_unfinished() && self.again_by_reason().is_empty()
     }
 
     /// What `--json` prints.
-    pub(super) fn document(&self) -> Document<'_> {
+    pub fn document(&self) -> Document<'_> {
         Document {
             dry_run: self.is_dry_run,
             interrupted: self.interrupted,
@@ -159,7 +168,7 @@ impl Report {
     }
 
     /// The same in words.
-    pub(super) fn text(&self) -> String {
+    pub fn text(&self) -> String {
         let document = self.document();
         let Document { matched, skipped, would_be_sent, sent, under_way, applied, left, .. } =
             document;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 /// When the next may start.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Pace {
+pub struct Pace {
     /// How many a second; `None` is as many as are taken.
     rate: Option<u32>,
     next_at: Duration,
@@ -12,12 +12,12 @@ pub(crate) struct Pace {
 
 impl Pace {
     /// A pace of so many a second, the first of which may start now.
-    pub(crate) fn new(rate: Option<u32>, now: Duration) -> Self {
+    pub fn new(rate: Option<u32>, now: Duration) -> Self {
         Self { rate, next_at: now }
     }
 
     /// When so many may start together; the next ones, so much later.
-    pub(crate) fn start_of(&mut self, count: usize, now: Duration) -> Duration {
+    pub fn start_of(&mut self, count: usize, now: Duration) -> Duration {
         let start_at = self.next_at.max(now);
         if let Some(rate) = self.rate {
             self.next_at = start_at + Duration::from_secs_f64(count as f64 / f64::from(rate));

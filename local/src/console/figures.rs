@@ -1,0 +1,210 @@
+//! The figures on top of the page: the queue, the work, what HubSpot leaves us; and the one
+//! sentence that says how things stand.
+//!
+//! What a process can't know is left out, and the page says where it is to be found.
+
+use std::fmt::Write as _;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use shared::ports::{Clock, Depth};
+
+use super::Watched;
+use super::html::{Count, Span};
+use super::tally::Seen;
+
+/// An event that waits longer than this with a worker at work is worth a look.
+const OLD: Duration = Duration::from_secs(60);
+/// The height of the trend's tallest bar, and the width of each.
+const BAR_HEIGHT: u64 = 40;
+const BAR_WIDTH: usize = 10;
+
+/// How things stand.
+#[derive(Debug, Default)]
+pub(super) struct Figures {
+    pub(super) events: Option<Depth>,
+    pub(super) dead_letters: Option<Depth>,
+    age: Option<Age>,
+    pub(super) seen: Option<Seen>,
+}
+
+/// How long events have been waiting.
+#[derive(Debug, Clone, Copy)]
+enum Age {
+    /// The oldest event's age.
+    Oldest(Duration),
+    /// The queue was never seen empty for so long: the most that its port lets one know.
+    NotEmpty(Duration),
+}
+
+/// Since when the queue was not seen empty.
+#[derive(Debug, Default)]
+pub(super) struct NotEmpty(Mutex<Option<Duration>>);
+
+impl NotEmpty {
+    fn look(&self, depth: Depth, now: Duration) -> Duration {
+        let mut since = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if depth.total() == 0 {
+            *since = None;
+            return Duration::ZERO;
+        }
+        now.saturating_sub(*since.get_or_insert(now))
+    }
+}
+
+impl Figures {
+    /// Asks everybody who knows.
+    pub(super) async fn gather(watched: &Watched, not_empty: &NotEmpty) -> Self {
+        let clock: &dyn Clock = &*watched.queues.clock;
+        let events = watched.queues.events.depth().await.ok();
+        let age = match (&watched.embedded, events) {
+            (Some(queues), Some(_)) => match queues.oldest_event().await {
+                Ok(oldest) => Some(Age::Oldest(
+                    oldest.and_then(|at| (clock.now() - at).to_std().ok()).unwrap_or_default(),
+                )),
+                Err(_) => None,
+            },
+            (None, Some(depth)) => Some(Age::NotEmpty(not_empty.look(depth, clock.uptime()))),
+            (_, None) => None,
+        };
+        Self {
+            events,
+            dead_letters: watched.queues.dead_letters.depth().await.ok(),
+            age,
+            seen: watched.tally.as_ref().map(|tally| tally.seen()),
+        }
+    }
+
+    /// How things stand, in a sentence; and whether a person should look.
+    pub(super) fn sentence(&self) -> (String, bool) {
+        let (Some(events), Some(dead_letters)) = (self.events, self.dead_letters) else {
+            return ("The queue does not answer.".into(), true);
+        };
+        let seen = self.seen.clone().unwrap_or_default();
+        let waiting = events.total();
+        if seen.parked > 0 {
+            let text = format!(
+                "HubSpot takes no writes: {} events wait, and none is lost. The log says why.",
+                Count(waiting)
+            );
+            return (text, true);
+        }
+        let dead = match dead_letters.total() {
+            0 => String::new(),
+            1 => " 1 dead letter wants a look.".to_owned(),
+            count => format!(" {} dead letters want a look.", Count(count)),
+        };
+        let is_old = match self.age {
+            Some(Age::Oldest(age) | Age::NotEmpty(age)) => age > OLD,
+            None => false,
+        };
+        let text = match waiting {
+            0 => "Nothing waits.".to_owned(),
+            1 => "1 event is on its way.".to_owned(),
+            _ => format!("{} events are on their way.", Count(waiting)),
+        };
+        (text + &dead, is_old || dead_letters.total() > 0)
+    }
+
+    /// The figures, and the trend.
+    pub(super) fn write(&self, page: &mut String) {
+        page.push_str("<div class=\"groups\">");
+        group(page, "Queue", |page| {
+            match self.events {
+                Some(Depth { visible, in_flight, delayed }) => {
+                    figure(page, "Waiting", Count(visible), false);
+                    figure(page, "Coalescing", Count(delayed), false);
+                    figure(page, "In hand", Count(in_flight), false);
+                }
+                None => figure(page, "Events", "no answer", true),
+            }
+            match self.age {
+                Some(Age::Oldest(age)) => figure(page, "Oldest event", Span(age), age > OLD),
+                Some(Age::NotEmpty(age)) => figure(page, "Not empty for", Span(age), age > OLD),
+                None => {}
+            }
+            match self.dead_letters {
+                Some(depth) => {
+                    figure(page, "Dead letters", Count(depth.total()), depth.total() > 0);
+                }
+                None => figure(page, "Dead letters", "no answer", true),
+            }
+        });
+        if let Some(seen) = &self.seen {
+            group(page, "Worker, last minute", |page| {
+                figure(page, "Accepted", Count(seen.accepted), false);
+                figure(page, "Applied", Count(seen.applied), false);
+                figure(page, "Parked", Count(seen.parked), seen.parked > 0);
+                figure(page, "Quarantined", Count(seen.quarantined), false);
+                match seen.ratio {
+                    Some(ratio) => {
+                        figure(page, "Per contact", format_args!("{ratio:.1}"), false);
+                    }
+                    None => figure(page, "Per contact", "–", false),
+                }
+            });
+            group(page, "HubSpot", |page| {
+                let left = |left: Option<(u64, Duration)>| {
+                    left.map_or_else(|| "–".to_owned(), |(left, _)| Count(left).to_string())
+                };
+                figure(page, "Burst left", left(seen.burst_left), false);
+                figure(page, "Day left", left(seen.day_left), false);
+                figure(page, "Throttled", Count(seen.throttled), seen.throttled > 0);
+            });
+        }
+        page.push_str("</div>");
+        match &self.seen {
+            Some(seen) => trend(page, seen),
+            None => page.push_str(
+                "<p class=\"note\">Throughput, coalescing, the age of the oldest event and HubSpot's \
+                 quota are in the metrics of the workers (CloudWatch, namespace Milepost): this \
+                 process sees the queues only.</p>",
+            ),
+        }
+    }
+}
+
+fn group(page: &mut String, name: &str, figures: impl FnOnce(&mut String)) {
+    // Writing to a `String` can't fail, here and below.
+    let _written = write!(page, "<section class=\"group\"><h2>{name}</h2><dl class=\"figures\">");
+    figures(page);
+    page.push_str("</dl></section>");
+}
+
+fn figure(page: &mut String, name: &str, value: impl std::fmt::Display, is_bad: bool) {
+    let mood = if is_bad { " class=\"bad\"" } else { "" };
+    let _written = write!(page, "<div{mood}><dt>{name}</dt><dd>{value}</dd></div>");
+}
+
+/// Events applied per five seconds, over five minutes.
+fn trend(page: &mut String, seen: &Seen) {
+    let bars = &seen.trend;
+    let most = bars.iter().copied().max().unwrap_or_default();
+    let width = bars.len() * BAR_WIDTH;
+    let _written = write!(
+        page,
+        "<figure class=\"trend\"><svg viewBox=\"0 0 {width} {BAR_HEIGHT}\" preserveAspectRatio=\"none\" \
+         role=\"img\" aria-label=\"Events applied in five minutes: {}\">",
+        Count(bars.iter().sum())
+    );
+    for (at, count) in bars.iter().enumerate().filter(|(_, count)| **count > 0) {
+        let height = (count * BAR_HEIGHT).div_ceil(most);
+        let _written = write!(
+            page,
+            "<rect x=\"{}\" y=\"{}\" width=\"{}\" height=\"{height}\"/>",
+            at * BAR_WIDTH + 1,
+            BAR_HEIGHT - height,
+            BAR_WIDTH - 2,
+        );
+    }
+    let _written = write!(
+        page,
+        "</svg><figcaption>Applied in the last five minutes: {}, at most {} in five seconds.",
+        Count(bars.iter().sum()),
+        Count(most)
+    );
+    if let Some((_, ago)) = seen.burst_left {
+        let _written = write!(page, " What HubSpot leaves us is as of {} ago.", Span(ago));
+    }
+    page.push_str("</figcaption></figure>");
+}
