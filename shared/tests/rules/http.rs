@@ -88,6 +88,7 @@ fn an_allowed_origin_gets_itself_back_and_may_send_credentials() {
     let allowed = [
         ("access-control-allow-credentials", "true"),
         ("access-control-allow-origin", "https://b.example"),
+        ("access-control-expose-headers", "Retry-After"),
     ];
     let headers = |origin| cors.apply(origin, Response::json(200, &json!({}))).headers;
     let expect = |headers: &[(&'static str, &str)]| {
