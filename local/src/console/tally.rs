@@ -1,7 +1,7 @@
 //! What the stack has done lately, for the console: a journal that passes everything on and keeps
 //! a few figures of the last five minutes.
 //!
-//! In: the figures and lines that ingest and worker journal anyway. Out: [`Seen`].
+//! In: the figures and lines that ingest and worker journal anyway. Out: `Seen`.
 //!
 //! **Invariant**: its size has a bound, and it holds what a journal may hold: nobody's name.
 
