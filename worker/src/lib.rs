@@ -2,8 +2,8 @@
 //!
 //! A pass goes once down this list, and nothing in it calls upwards:
 //! [`receive`] → [`batch`] (open, coalesce) → [`lookup`] → [`plan`] → [`mod@write`] → [`mod@settle`].
-//! [`mod@forget`] deletes people for good. [`circuit`] keeps a HubSpot that is away from being hammered; [`report`] writes down what
-//! happened.
+//! [`mod@forget`] deletes people for good. [`circuit`] keeps a HubSpot that is away from being
+//! hammered; [`report`] writes down what happened.
 //!
 //! **Invariant**: every message that a pass takes in gets exactly one [`settlement::Settlement`].
 
