@@ -26,7 +26,10 @@ const RENEW_AFTER: Duration = Duration::from_secs(10);
 /// How long a receive waits for a letter: without a wait SQS may say that there is none.
 const LOOK: Duration = Duration::from_secs(1);
 /// What one receive gives at most.
-pub const AT_ONCE: u32 = 10;
+const RECEIVED_MAX: u32 = 10;
+/// So many letters are seen, sent and deleted together: a queue on a disk pays for each call with a
+/// sync.
+pub const AT_ONCE: u32 = 50;
 /// How often a fault of the queue is met with another try.
 const TRIES_MAX: u32 = 5;
 
@@ -109,11 +112,6 @@ impl<'a> Walk<'a> {
         while !*self.stop.borrow() {
             self.renew().await;
             let received = self.receive(letters_max).await?;
-            if received.len() == letters_max as usize
-                && let Some(last) = received.last()
-            {
-                self.cut.insert(last.group.clone());
-            }
             let is_nothing = received.is_empty();
             let fresh = self.take(received);
             if !fresh.is_empty() {
@@ -193,11 +191,41 @@ impl<'a> Walk<'a> {
         }
     }
 
-    async fn receive(&self, letters_max: u32) -> Result<Vec<Delivery>, QueueFault> {
+    /// What there is, at most so many; the first is waited for.
+    async fn receive(&mut self, letters_max: u32) -> Result<Vec<Delivery>, QueueFault> {
+        let mut received = Vec::new();
+        let mut wait = LOOK;
+        loop {
+            let asked = RECEIVED_MAX.min(letters_max - received.len() as u32);
+            if asked == 0 {
+                return Ok(received);
+            }
+            let more = match self.receive_once(asked, wait).await {
+                // What came before it is not to wait for its hold to end.
+                Err(_) if !received.is_empty() => return Ok(received),
+                more => more?,
+            };
+            let is_all = more.len() < asked as usize;
+            if let Some(last) = more.last().filter(|_| !is_all) {
+                self.cut.insert(last.group.clone());
+            }
+            received.extend(more);
+            if is_all {
+                return Ok(received);
+            }
+            wait = Duration::ZERO;
+        }
+    }
+
+    async fn receive_once(
+        &self,
+        messages_max: u32,
+        wait: Duration,
+    ) -> Result<Vec<Delivery>, QueueFault> {
         let request = ReceiveRequest {
-            messages_max: letters_max,
+            messages_max,
             visibility: HOLD,
-            wait: LOOK,
+            wait,
             attempt_id: format!("{:016x}", self.queues.entropy.next_u64()),
         };
         let mut tries = 0;

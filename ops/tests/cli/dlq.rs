@@ -253,7 +253,7 @@ async fn a_replay_that_is_interrupted_hands_back_what_it_holds_and_says_so() {
 
 #[tokio::test]
 async fn letters_of_a_replay_that_is_killed_five_times_are_applied_once_and_none_is_left() {
-    let replayed = killed_replay::replay(1_000, 500).await;
+    let replayed = killed_replay::replay(1_000, 500, 5).await;
     let in_time = replayed.runs_s > 1_000.0 / 500.0;
     assert!(in_time, "no faster than asked: {} s, {}", replayed.runs_s, replayed.last);
 }

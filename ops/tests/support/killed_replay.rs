@@ -1,4 +1,4 @@
-//! A replay of many letters, killed five times: the test and the benchmark differ in numbers only.
+//! A replay of many letters, killed on the way: the test and the benchmark differ in numbers only.
 //!
 //! The stack's log says how many messages were applied; the simulator, which contacts hold what.
 
@@ -13,7 +13,6 @@ use crate::ended::{document, run};
 use crate::letters::{Place, letter};
 use crate::process::{Running, client, get, milepost};
 
-const KILLS: u32 = 5;
 /// Letters of one contact: more than one receive gives, so that some stand behind others.
 const LETTERS_EACH: u32 = 20;
 
@@ -24,7 +23,7 @@ pub(crate) struct Replayed {
 }
 
 /// Puts letters beside a running stack, replays and kills, and checks.
-pub(crate) async fn replay(letters: u32, rate: u32) -> Replayed {
+pub(crate) async fn replay(letters: u32, rate: u32, kills: u32) -> Replayed {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().to_str().unwrap();
     let log = folder.path().join("log");
@@ -40,9 +39,9 @@ pub(crate) async fn replay(letters: u32, rate: u32) -> Replayed {
 
     let clock = SystemClock::start();
     let arguments = format!("dlq replay --json --rate {rate}/s");
-    for kill in 1..=KILLS {
+    for kill in 1..=kills {
         let mut replaying = place.milepost(&arguments).stdout(Stdio::null()).spawn().unwrap();
-        let left_at_kill = u64::from(letters - kill * letters / (KILLS + 1));
+        let left_at_kill = u64::from(letters - kill * letters / (kills + 1));
         while place.dead().await > left_at_kill {
             assert!(replaying.try_wait().unwrap().is_none(), "it ended before it was killed");
             clock.sleep(Duration::from_millis(5)).await;

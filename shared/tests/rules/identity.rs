@@ -114,6 +114,18 @@ fn only_our_signature_by_our_algorithm_makes_a_token() {
 }
 
 #[test]
+fn a_token_has_at_most_8192_bytes() {
+    let of_length = |length: usize| {
+        let filled = |filler| token(&json!({ "filler": "x".repeat(filler) }));
+        let made = (5_900..6_100).map(filled).find(|token| token.len() >= length);
+        made.filter(|token| token.len() == length).unwrap()
+    };
+    assert_eq!(signed(&of_length(8_191)), Ok(person("ada@example.org")));
+    assert_eq!(signed(&of_length(8_192)), Ok(person("ada@example.org")));
+    assert_eq!(signed(&of_length(8_195)), Err(InvalidToken));
+}
+
+#[test]
 fn a_token_names_whom_it_can() {
     let named = |others: Value| signed(&token(&others)).unwrap();
     assert_eq!(named(json!({"contactId": "7"})), Person::new(Some("ada@example.org"), Some("7")));

@@ -295,6 +295,9 @@ fn a_recompute_rolls_up_all_and_makes_no_state() {
     assert_eq!(changed(&Facts::recompute(), &expected), values(&[]));
     let beside = changed(&Facts::recompute().join(activity()), &[("hhl_progress_state", state)]);
     assert!(beside["hhl_progress_state"].contains(r#""p":{"completed":true"#), "{beside:?}");
+    let is_bare = |facts: Facts| facts.is_bare_recompute();
+    assert!(is_bare(Facts::recompute()));
+    assert!(!is_bare(Facts::recompute().join(activity())) && !is_bare(Facts::default()));
     let lists = [("hhl_enrolled_courses", "c"), ("hhl_total_progress", "9")];
     assert_eq!(changed(&Facts::recompute(), &lists), values(&[]));
     let without = milestones(None, &Facts::recompute(), &catalog).unwrap();
