@@ -59,6 +59,10 @@ pub(crate) struct Args {
     #[arg(long)]
     all: bool,
 
+    /// With --all, go on from here: what an earlier run gave as `next`
+    #[arg(long, value_name = "ID", requires = "all")]
+    after: Option<String>,
+
     /// Have the milestones of those who fail derived from their state
     #[arg(long)]
     repair: bool,
@@ -96,6 +100,9 @@ struct Report {
     dry_run: bool,
     /// Whether it was stopped before the end.
     interrupted: bool,
+    /// With `--all`: where to go on, if it was not the end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next: Option<String>,
 }
 
 /// A contact of whom something does not hold.
@@ -141,21 +148,20 @@ pub(crate) async fn run(args: Args, output: &Output) -> Result<Ending, Stopped> 
     let mut audit = Audit {
         catalog,
         repairs: queues.as_ref().map(|queues| Repairs::new(queues, args.rate)),
-        report: Report { dry_run: args.dry_run, ..Report::default() },
+        report: Report { dry_run: args.dry_run, next: args.after, ..Report::default() },
     };
     let stop = Stop::listen();
     let walked = match args.all {
         true => audit.all(&crm, &stop, output).await,
         false => audit.sample(&crm, args.sample as usize, &stop).await,
     };
-    let flushed = match &mut audit.repairs {
-        Some(repairs) => repairs.flush().await,
-        None => Ok(()),
-    };
     audit.report.sent = audit.repairs.as_ref().map_or(0, |repairs| repairs.sent);
     audit.report.interrupted = stop.is_requested();
     output.result(&audit.report, || audit.report.text(output))?;
-    walked.and(flushed)?;
+    if let Some(next) = &audit.report.next {
+        output.note(format!("hint: it goes on with --all --after {next}"));
+    }
+    walked?;
     if audit.report.interrupted {
         output.note("note: stopped before the end; not everybody was checked");
     }
@@ -164,23 +170,28 @@ pub(crate) async fn run(args: Args, output: &Output) -> Result<Ending, Stopped> 
 }
 
 impl Audit<'_> {
+    /// Everybody from `next` on. If it is to stop in the middle, the page stays the next one.
     async fn all(&mut self, crm: &Crm, stop: &Stop, output: &Output) -> Result<(), Stopped> {
         let names = names_to_read();
         let bar = output.progress(None);
-        let mut after: Option<String> = None;
         loop {
-            let from = after.as_deref();
+            let from = self.report.next.as_deref();
             let page = crm.patiently(async || crm.client.list(from, &names).await).await?;
             for contact in page.contacts {
+                if stop.is_requested() {
+                    bar.finish_and_clear();
+                    return Ok(());
+                }
                 if HOLDING.iter().any(|name| contact.properties.contains_key(*name)) {
                     self.judge(contact).await?;
                 }
             }
+            self.flush().await?;
             let Report { checked, failing, .. } = &self.report;
             bar.set_message(format!("{checked} checked, {} failing", failing.len()));
             bar.tick();
-            after = page.next;
-            if after.is_none() || stop.is_requested() {
+            self.report.next = page.next;
+            if self.report.next.is_none() {
                 bar.finish_and_clear();
                 return Ok(());
             }
@@ -198,8 +209,16 @@ impl Audit<'_> {
             for contact in found.contacts {
                 self.judge(contact).await?;
             }
+            self.flush().await?;
         }
         Ok(())
+    }
+
+    async fn flush(&mut self) -> Result<(), Stopped> {
+        match &mut self.repairs {
+            Some(repairs) => repairs.flush().await,
+            None => Ok(()),
+        }
     }
 
     async fn judge(&mut self, contact: Contact) -> Result<(), Stopped> {

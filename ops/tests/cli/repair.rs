@@ -241,33 +241,35 @@ async fn a_backfill_goes_to_whoever_has_a_state_is_resumable_and_says_what_chang
 }
 
 #[tokio::test]
-async fn a_backfill_that_is_interrupted_says_where_it_goes_on() {
+async fn a_walk_that_is_interrupted_says_where_it_goes_on() {
     let served = Served::start().await;
-    let folder = tempfile::tempdir().unwrap();
-    let place = Place::in_folder(folder.path());
     for nth in 0..130 {
         let email = format!("learner-{nth}@example.org");
         let is_early = nth < 100;
         let state = if is_early { "" } else { STATE };
         served.add(&[("email", &email), ("hhl_progress_state", state)]);
     }
-    let mut command = at(place.milepost("backfill --rate 5 --json"), &served.url);
-    command.stdout(Stdio::piped()).stderr(Stdio::piped());
-    let running = command.spawn().unwrap();
-    eventually(async || match place.events.depth().await.unwrap().total() {
-        0 => Err("nothing was sent".to_owned()),
-        _ => Ok(()),
-    })
-    .await;
-    let interrupt = format!("kill -INT {}", running.id().unwrap());
-    assert!(Command::new("sh").args(["-c", &interrupt]).status().await.unwrap().success());
-    let output = running.wait_with_output().await.unwrap();
-    assert_eq!(output.status.code(), Some(1), "{output:?}");
-    let next = document(&output)["next"].as_str().unwrap().to_owned();
-    assert!(stderr(&output).contains(&format!("--after {next}")), "{output:?}");
-    let rest = format!("backfill --rate 1000 --after {next}");
-    let rest = ended(at(place.milepost(&rest), &served.url), 0).await;
-    assert_eq!(rest["sent"], 30, "what was cut short is sent again, whole");
+    for (walk, code_of_the_rest) in [("backfill", 0), ("audit --all --repair", 1)] {
+        let folder = tempfile::tempdir().unwrap();
+        let place = Place::in_folder(folder.path());
+        let mut command = at(place.milepost(&format!("{walk} --rate 5 --json")), &served.url);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let running = command.spawn().unwrap();
+        eventually(async || match place.events.depth().await.unwrap().total() {
+            0 => Err("nothing was sent".to_owned()),
+            _ => Ok(()),
+        })
+        .await;
+        let interrupt = format!("kill -INT {}", running.id().unwrap());
+        assert!(Command::new("sh").args(["-c", &interrupt]).status().await.unwrap().success());
+        let output = running.wait_with_output().await.unwrap();
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        let next = document(&output)["next"].as_str().unwrap().to_owned();
+        assert!(stderr(&output).contains(&format!("--after {next}")), "{output:?}");
+        let rest = format!("{walk} --rate 1000 --after {next}");
+        let rest = ended(at(place.milepost(&rest), &served.url), code_of_the_rest).await;
+        assert_eq!(rest["sent"], 30, "what was cut short is sent again, whole");
+    }
 }
 
 #[tokio::test]
