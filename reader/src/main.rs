@@ -33,7 +33,8 @@ async fn run() -> Result<(), host::lambda::Error> {
     let journal: Arc<dyn Journal> =
         Arc::new(Output::stdout(&process, "reader", Arc::clone(&clock)));
     output::journal_panics(Arc::clone(&journal));
-    let pace = Pace::new(reader::share(&settings), Arc::clone(&clock), Arc::clone(&entropy));
+    let share = reader::share(&settings);
+    let pace = Pace::with_a_first_call(share, Arc::clone(&clock), Arc::clone(&entropy));
     let pace = Arc::new(pace.map_err(|_| WrongSetting {
         name: "HUBSPOT_HEADROOM",
         problem: "leaves the reader no call",

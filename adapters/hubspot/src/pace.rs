@@ -5,7 +5,7 @@
 //! permit each `T = 10 s ÷ (share − b)`, rounded up. A limiter of that kind lets at most
 //! `b + floor(10 s ÷ T) ≤ b + (share − b) = share` calls go in any closed window of ten seconds,
 //! wherever it starts. A new process starts with its burst spent: its predecessor may have had one
-//! a moment ago, and so a restart, too, keeps the sum. Its first call waits one `T` (0.28 s at a
+//! a moment ago, and so a restart, too, keeps the sum. Its first call waits one `T` (0.23 s at a
 //! share of 45).
 //!
 //! A permit is given when a call leaves. If the network brings a call late and the ones after it
@@ -105,6 +105,15 @@ pub struct PaceSnapshot {
     pub calls: u64,
 }
 
+/// What was spent since somebody asked last.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Spent {
+    /// Permits given: `HubSpotCalls`.
+    pub calls: u64,
+    /// 429 answers: `HubSpotThrottled`.
+    pub throttled: u64,
+}
+
 /// The pace of one process. Share it behind `Arc`: two of them are two shares.
 pub struct Pace {
     settings: PaceSettings,
@@ -128,6 +137,8 @@ struct State {
     daily_remaining: Option<u64>,
     throttled: u64,
     calls: u64,
+    /// What of the last two was told already.
+    told: Spent,
 }
 
 impl Pace {
@@ -140,10 +151,32 @@ impl Pace {
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
     ) -> Result<Self, NoShare> {
+        Self::holding(0, settings, clock, entropy)
+    }
+
+    /// A pace whose first call may go at once: for a process whose caller waits, and of which there
+    /// is one at a time. When it begins anew within ten seconds, its share is exceeded by one.
+    ///
+    /// # Errors
+    /// [`NoShare`] when the share is less than one call in ten seconds.
+    pub fn with_a_first_call(
+        settings: PaceSettings,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Result<Self, NoShare> {
+        Self::holding(1, settings, clock, entropy)
+    }
+
+    fn holding(
+        permits: u32,
+        settings: PaceSettings,
+        clock: Arc<dyn Clock>,
+        entropy: Arc<dyn Entropy>,
+    ) -> Result<Self, NoShare> {
         let PaceSettings { burst_limit: limit, headroom, workers, day_begins_at } = settings;
         let rate = Rate::of_share(limit, headroom, workers).ok_or(NoShare { workers, limit })?;
         let state = State {
-            limiter: Limiter::spent(rate, &clock),
+            limiter: Limiter::spent_but(permits, rate, &clock),
             limit,
             paused: None,
             slowed_until: Duration::ZERO,
@@ -154,6 +187,7 @@ impl Pace {
             daily_remaining: None,
             throttled: 0,
             calls: 0,
+            told: Spent::default(),
         };
         Ok(Self { settings, clock, entropy, state: Mutex::new(state) })
     }
@@ -207,6 +241,15 @@ impl Pace {
             throttled: state.throttled,
             calls: state.calls,
         }
+    }
+
+    /// What was spent since this was asked last: passes go on beside each other, and each call is to
+    /// be counted by one of them.
+    pub fn spent(&self) -> Spent {
+        let mut state = self.state();
+        let now = Spent { calls: state.calls, throttled: state.throttled };
+        let told = std::mem::replace(&mut state.told, now);
+        Spent { calls: now.calls - told.calls, throttled: now.throttled - told.throttled }
     }
 
     /// Takes note of an answer's rate headers, whatever its status.
@@ -294,7 +337,7 @@ impl Pace {
         // A limit that leaves no share keeps the present pace: 429s will slow it.
         let PaceSettings { headroom, workers, .. } = self.settings;
         if let Some(rate) = Rate::of_share(limit, headroom, workers) {
-            state.limiter = Limiter::spent(rate, &self.clock);
+            state.limiter = Limiter::spent_but(0, rate, &self.clock);
             state.limit = limit;
         }
     }

@@ -15,12 +15,11 @@ use shared::ports::Clock;
 
 /// The window in which HubSpot counts.
 pub(crate) const WINDOW: Duration = Duration::from_secs(10);
-/// The burst is this part of the share: enough for one pass's calls at once, and little to lose in
-/// sustained rate, which is what the rest of the share becomes.
+/// The burst of a small share is at most this part of it.
 const BURST_PART: u32 = 5;
-/// A pass makes four calls, and a process that Lambda keeps warm beside the others' shares may
-/// spend a burst that nobody counted: so it stays small.
-const BURST_MAX: u32 = 10;
+/// What is burst is lost to the sustained rate, which is what the rest of the share becomes. Two are
+/// the read and the write of a pass: an event that comes alone waits for neither.
+const BURST_MAX: u32 = 2;
 
 /// A burst and a rate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,16 +77,19 @@ pub(crate) struct Limiter {
 }
 
 impl Limiter {
-    /// A limiter that has just spent its burst.
-    pub(crate) fn spent(rate: Rate, clock: &Arc<dyn Clock>) -> Self {
+    /// A limiter that has just spent its burst, but for so many permits.
+    pub(crate) fn spent_but(permits: u32, rate: Rate, clock: &Arc<dyn Clock>) -> Self {
         let clock = Arc::clone(clock);
         let quota = Quota::with_period(rate.period)
             .unwrap_or_else(|| Quota::per_hour(NonZeroU32::MIN))
             .allow_burst(rate.burst);
         let cells = RateLimiter::direct_with_clock(quota, Uptime(Arc::clone(&clock)))
             .with_middleware::<StateInformationMiddleware>();
-        let _all_of_it_fits = cells.check_n(rate.burst);
-        let left = (0, clock.uptime());
+        let permits = permits.min(rate.burst.get());
+        if let Some(spent) = NonZeroU32::new(rate.burst.get() - permits) {
+            let _all_of_it_fits = cells.check_n(spent);
+        }
+        let left = (permits, clock.uptime());
         Self { rate, clock, cells, left }
     }
 

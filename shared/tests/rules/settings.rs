@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use shared::identity::Policy;
 use shared::settings::{
-    Backend, Door, HubSpot, LogLevel, Process, QueueUrls, Token, Worker, WrongSetting, catalog_path,
+    self, Backend, Door, HubSpot, LogLevel, Process, QueueUrls, Token, Worker, WrongSetting,
+    catalog_path,
 };
 
 /// Variables as a table.
@@ -157,6 +158,16 @@ fn a_wrong_or_missing_value_is_named_with_what_it_should_be() {
     check(hubspot(&[("HUBSPOT_BASE_URL", "api.hubapi.com")]), "HUBSPOT_BASE_URL", "is no URL");
 
     check(with(&[("LOG_LEVEL", "all")], Process::from_lookup), "LOG_LEVEL", "is no level");
+}
+
+#[test]
+fn a_console_token_has_16_characters_or_more() {
+    let read = |token| with(&[("MILEPOST_CONSOLE_TOKEN", token)], settings::console_token);
+    let long_enough = "ä".repeat(16);
+    assert_eq!(read(&long_enough), Ok(Some(long_enough.clone())));
+    assert_eq!(with(&[], settings::console_token), Ok(None));
+    let wrong = read("fifteen-letters").unwrap_err();
+    assert_eq!((wrong.name, wrong.problem), ("MILEPOST_CONSOLE_TOKEN", "is too short"));
 }
 
 #[test]

@@ -110,12 +110,12 @@ proptest! {
 async fn a_busy_process_uses_nearly_all_of_its_share() {
     let clock = clock();
     let pace = pace(SETTINGS, &clock);
-    for _ in 0..360 {
+    for _ in 0..430 {
         pace.permit(PERMIT_WAIT_MAX).await.unwrap();
     }
-    // 45 in ten seconds, 9 of them burst: the rest comes back at 3.6 a second.
+    // 45 in ten seconds, 2 of them burst: the rest comes back at 4.3 a second.
     assert_eq!(clock.uptime().as_secs(), 100);
-    assert_eq!(pace.snapshot().calls, 360);
+    assert_eq!(pace.snapshot().calls, 430);
 }
 
 #[tokio::test]
@@ -124,9 +124,40 @@ async fn a_new_process_has_no_burst_and_an_idle_one_has_all_of_it() {
     let pace = pace(SETTINGS, &clock);
     assert_eq!(pace.available(), 0);
     clock.turn(WINDOW);
-    assert_eq!(pace.available(), 9);
+    assert_eq!(pace.available(), 2);
     pace.permit(Duration::ZERO).await.unwrap();
-    assert_eq!(pace.available(), 8);
+    assert_eq!(pace.available(), 1);
+}
+
+#[tokio::test]
+async fn each_call_is_counted_by_who_asks_first() {
+    let clock = clock();
+    let pace = pace(SETTINGS, &clock);
+    for _ in 0..3 {
+        pace.permit(PERMIT_WAIT_MAX).await.unwrap();
+    }
+    pace.throttled(LimitPolicy::Secondly, Duration::ZERO);
+    assert_eq!(pace.spent(), Spent { calls: 3, throttled: 1 });
+    assert_eq!(pace.spent(), Spent::default());
+}
+
+#[test]
+fn a_process_with_a_first_call_has_one_and_keeps_its_share_for_all_that() {
+    for (limit, workers, share) in [(100, 10, 9), (100, 90, 1)] {
+        let clock = clock();
+        let settings = PaceSettings { burst_limit: limit, workers, ..SETTINGS };
+        let shared_clock: Arc<dyn Clock> = Arc::clone(&clock) as Arc<dyn Clock>;
+        let pace = Pace::with_a_first_call(settings, shared_clock, Arc::new(Always(0))).unwrap();
+        assert_eq!(pace.available(), 1);
+        let mut calls = 0;
+        while clock.uptime() <= WINDOW {
+            match pace.try_permit() {
+                Ok(()) => calls += 1,
+                Err(pause) => clock.turn(pause.wait),
+            }
+        }
+        assert_eq!(calls, share, "of {workers} processes");
+    }
 }
 
 #[tokio::test]
