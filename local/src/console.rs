@@ -13,6 +13,7 @@ mod fault_list;
 mod faults;
 mod figures;
 pub(crate) mod html;
+pub mod lately;
 mod letter_box;
 mod letter_list;
 mod page;
@@ -35,8 +36,8 @@ use tokio::sync::watch;
 use self::access::{Access, Denied, LogIn, Visitor};
 use self::faults::Fault;
 use self::figures::NotEmpty;
+use self::lately::Lately;
 use self::letter_box::{Busy, Chosen, LetterBox};
-use self::tally::Tally;
 use crate::letters::Queues;
 use crate::portal::Portal;
 use crate::queue::SqliteQueues;
@@ -57,8 +58,8 @@ pub struct Watched {
     pub queues: Queues,
     /// The same, where they are embedded and tell more than the port does.
     pub embedded: Option<SqliteQueues>,
-    /// What the stack did lately; `None` in another process.
-    pub tally: Option<Arc<Tally>>,
+    /// Who knows what ingest and the workers did lately; `None` where nobody does.
+    pub lately: Option<Arc<dyn Lately>>,
     /// The simulator; `None` beside the real HubSpot.
     pub portal: Option<Arc<Portal>>,
     /// What this is, in a few words.

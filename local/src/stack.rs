@@ -244,7 +244,7 @@ impl Stack {
                 entropy,
             },
             embedded: Some(queues.clone()),
-            tally: Some(tally),
+            lately: Some(tally),
             portal: simulator.as_ref().map(|simulator| simulator.portal.clone()),
             place: place.into(),
         };

@@ -1,21 +1,30 @@
 //! `milepost console`: the console over queues that other processes work on, SQS's above all.
 //!
-//! It is the page of `local` and `serve`, with what the queues alone can tell.
+//! It is the page of `local` and `serve`, with what the queues and, for a deployment, the workers'
+//! metrics can tell.
+
+mod metrics;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
+use host::clock::SystemClock;
 use host::environment;
 use local::console::access::Access;
+use local::console::lately::Lately;
 use local::console::{self, Console, Watched};
 use serde::Serialize;
+use shared::settings::Process;
+use sqs::client::ClientSettings;
 use tokio::net::TcpListener;
 
 use crate::ending::{Ending, Stopped};
 use crate::output::Output;
 use crate::queues::Place;
+use crate::signed::Aws;
 use crate::stack::console_keys;
 use crate::stop::Stop;
+use metrics::Metrics;
 
 /// Show the queues on a page, and replay dead letters from there
 #[derive(Debug, clap::Args)]
@@ -58,13 +67,14 @@ pub(crate) async fn run(args: Args, output: &Output) -> Result<Ending, Stopped> 
                 .into(),
         ));
     }
-    let name = match place.is_typed() {
-        true => "The queue of a data folder".to_owned(),
-        false => named(&environment::lookup("QUEUE_URL").unwrap_or_default()),
+    let url = environment::lookup("QUEUE_URL").unwrap_or_default();
+    let (name, lately) = match place.is_typed() {
+        true => ("The queue of a data folder".to_owned(), None),
+        false => (format!("{} on SQS", named(&url)), metrics_of(named(&url))?),
     };
     let queues = place.open()?;
     let stop = Stop::listen();
-    let watched = Watched { queues, embedded: None, tally: None, portal: None, place: name };
+    let watched = Watched { queues, embedded: None, lately, portal: None, place: name };
     let access = Access::new(listen.ip(), keys);
     let page = Arc::new(Console::new(watched, access, stop.signal().clone()));
     let taken = |error| {
@@ -92,8 +102,18 @@ pub(crate) async fn run(args: Args, output: &Output) -> Result<Ending, Stopped> 
     Ok(Ending::Done)
 }
 
+/// The metrics of `APP_STAGE`, and of the queue of this name.
+fn metrics_of(queue: &str) -> Result<Option<Arc<dyn Lately>>, Stopped> {
+    let Process { stage, .. } = Process::from_lookup(&environment::lookup)
+        .map_err(|wrong| Stopped::Usage(wrong.to_string()))?;
+    // Without an identity the queues can't be opened either, and that says what to do.
+    let Ok(settings) = ClientSettings::from_lookup(&environment::lookup) else { return Ok(None) };
+    let clock = Arc::new(SystemClock::start());
+    let aws = Aws::new(settings, clock.clone());
+    Ok(Some(Arc::new(Metrics::new(aws, clock, stage, queue.to_owned()))))
+}
+
 /// A queue by the last part of its URL: all that one has to see of it.
-fn named(url: &str) -> String {
-    let name = url.trim_end_matches('/').rsplit('/').next().unwrap_or(url);
-    format!("{name} on SQS")
+fn named(url: &str) -> &str {
+    url.trim_end_matches('/').rsplit('/').next().unwrap_or(url)
 }

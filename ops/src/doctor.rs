@@ -12,7 +12,6 @@ mod feeding;
 mod folder;
 mod portal;
 mod queue;
-mod signed;
 mod variables;
 
 use serde::Serialize;

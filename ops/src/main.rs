@@ -28,6 +28,7 @@ mod recover;
 mod repair;
 mod requeue;
 mod serve;
+mod signed;
 mod stack;
 mod stop;
 mod track;

@@ -2,6 +2,7 @@
 //! written lately, as the log names them.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use shared::properties::{
@@ -11,6 +12,7 @@ use shared::properties::{
 use super::Watched;
 use super::figures::Figures;
 use super::html::{Count, Escaped, Slugs, Span};
+use super::lately::{Seen, Written};
 use crate::portal::Portal;
 
 /// Rows of each table.
@@ -22,8 +24,8 @@ pub(super) fn write(page: &mut String, watched: &Watched, figures: &Figures) {
     page.push_str("<h2>Contacts</h2>");
     match (&watched.portal, &figures.seen) {
         (Some(portal), _) => simulated(page, portal),
-        (None, Some(seen)) => lately(page, seen),
-        (None, None) => page.push_str(
+        (None, Some(Seen { written: Some(written), .. })) => lately(page, written),
+        (None, _) => page.push_str(
             "<p class=\"note\">Contacts are in HubSpot, and what was written to them in the workers' \
              log. <code>milepost contact show</code> shows one.</p>",
         ),
@@ -76,8 +78,8 @@ fn simulated(page: &mut String, portal: &Portal) {
     );
 }
 
-fn lately(page: &mut String, seen: &super::tally::Seen) {
-    if seen.written.is_empty() {
+fn lately(page: &mut String, written: &[(Written, Duration)]) {
+    if written.is_empty() {
         page.push_str("<p class=\"note\">None was written since this process started.</p>");
         return;
     }
@@ -86,7 +88,7 @@ fn lately(page: &mut String, seen: &super::tally::Seen) {
         "Contacts written lately",
         &["Record", "Group", "#Events", "What was written", "Ago"],
     );
-    for (written, ago) in &seen.written {
+    for (written, ago) in written {
         let group = written.contact.get(..12).unwrap_or(&written.contact);
         let properties = written.properties.replace(',', ", ");
         let _written = write!(

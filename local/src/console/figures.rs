@@ -10,8 +10,8 @@ use std::time::Duration;
 use shared::ports::{Clock, Depth};
 
 use super::Watched;
-use super::html::{Count, Span};
-use super::tally::Seen;
+use super::html::{Count, Escaped, Span};
+use super::lately::{Seen, Trend};
 
 /// An event that waits longer than this with a worker at work is worth a look.
 const OLD: Duration = Duration::from_secs(60);
@@ -26,6 +26,8 @@ pub(super) struct Figures {
     pub(super) dead_letters: Option<Depth>,
     age: Option<Age>,
     pub(super) seen: Option<Seen>,
+    /// Why nobody knows what the workers did.
+    unknown: Option<String>,
 }
 
 /// How long events have been waiting.
@@ -57,6 +59,14 @@ impl Figures {
     pub(super) async fn gather(watched: &Watched, not_empty: &NotEmpty) -> Self {
         let clock: &dyn Clock = &*watched.queues.clock;
         let events = watched.queues.events.depth().await.ok();
+        let (seen, unknown) = match &watched.lately {
+            Some(lately) => match lately.seen().await {
+                Ok(seen) => (Some(seen), None),
+                Err(why) => (None, Some(why)),
+            },
+            None => (None, None),
+        };
+        let told = seen.as_ref().and_then(|seen| seen.oldest);
         let age = match (&watched.embedded, events) {
             (Some(queues), Some(_)) => match queues.oldest_event().await {
                 Ok(oldest) => Some(Age::Oldest(
@@ -64,14 +74,18 @@ impl Figures {
                 )),
                 Err(_) => None,
             },
-            (None, Some(depth)) => Some(Age::NotEmpty(not_empty.look(depth, clock.uptime()))),
+            (None, Some(depth)) => {
+                let not_empty = not_empty.look(depth, clock.uptime());
+                Some(told.map_or(Age::NotEmpty(not_empty), Age::Oldest))
+            }
             (_, None) => None,
         };
         Self {
             events,
             dead_letters: watched.queues.dead_letters.depth().await.ok(),
             age,
-            seen: watched.tally.as_ref().map(|tally| tally.seen()),
+            seen,
+            unknown,
         }
     }
 
@@ -131,7 +145,11 @@ impl Figures {
             }
         });
         if let Some(seen) = &self.seen {
-            group(page, "Worker, last minute", |page| {
+            let over = match seen.over.as_secs() {
+                60 => "minute".to_owned(),
+                _ => Span(seen.over).to_string(),
+            };
+            group(page, &format!("Worker, last {over}"), |page| {
                 figure(page, "Accepted", Count(seen.accepted), false);
                 figure(page, "Applied", Count(seen.applied), false);
                 figure(page, "Parked", Count(seen.parked), seen.parked > 0);
@@ -153,12 +171,19 @@ impl Figures {
             });
         }
         page.push_str("</div>");
-        match &self.seen {
-            Some(seen) => trend(page, seen),
-            None => page.push_str(
-                "<p class=\"note\">Throughput, coalescing, the age of the oldest event and HubSpot's \
-                 quota are in the metrics of the workers (CloudWatch, namespace Milepost): this \
-                 process sees the queues only.</p>",
+        match (&self.seen, &self.unknown) {
+            (Some(seen), _) => trend(page, seen),
+            (None, Some(why)) => {
+                let _written = write!(
+                    page,
+                    "<p class=\"note\">The workers' metrics (CloudWatch, namespace Milepost) can't be \
+                     had: {}. So this page knows the queues only.</p>",
+                    Escaped(why)
+                );
+            }
+            (None, None) => page.push_str(
+                "<p class=\"note\">Throughput, coalescing and HubSpot's quota are on the console of \
+                 the process that works on these queues; this one sees the queues only.</p>",
             ),
         }
     }
@@ -176,15 +201,16 @@ fn figure(page: &mut String, name: &str, value: impl std::fmt::Display, is_bad: 
     let _written = write!(page, "<div{mood}><dt>{name}</dt><dd>{value}</dd></div>");
 }
 
-/// Events applied per five seconds, over five minutes.
+/// Events applied, part by part of the time.
 fn trend(page: &mut String, seen: &Seen) {
-    let bars = &seen.trend;
+    let Trend { every, counts: bars } = &seen.trend;
+    let over = Span(*every * u32::try_from(bars.len()).unwrap_or(u32::MAX));
     let most = bars.iter().copied().max().unwrap_or_default();
     let width = bars.len() * BAR_WIDTH;
     let _written = write!(
         page,
         "<figure class=\"trend\"><svg viewBox=\"0 0 {width} {BAR_HEIGHT}\" preserveAspectRatio=\"none\" \
-         role=\"img\" aria-label=\"Events applied in five minutes: {}\">",
+         role=\"img\" aria-label=\"Events applied in {over}: {}\">",
         Count(bars.iter().sum())
     );
     for (at, count) in bars.iter().enumerate().filter(|(_, count)| **count > 0) {
@@ -199,9 +225,10 @@ fn trend(page: &mut String, seen: &Seen) {
     }
     let _written = write!(
         page,
-        "</svg><figcaption>Applied in the last five minutes: {}, at most {} in five seconds.",
+        "</svg><figcaption>Applied in the last {over}: {}, at most {} in {}.",
         Count(bars.iter().sum()),
-        Count(most)
+        Count(most),
+        Span(*every)
     );
     if let Some((_, ago)) = seen.burst_left {
         let _written = write!(page, " What HubSpot leaves us is as of {} ago.", Span(ago));

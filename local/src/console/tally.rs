@@ -1,7 +1,7 @@
 //! What the stack has done lately, for the console: a journal that passes everything on and keeps
 //! a few figures of the last five minutes.
 //!
-//! In: the figures and lines that ingest and worker journal anyway. Out: `Seen`.
+//! In: the figures and lines that ingest and worker journal anyway. Out: [`Seen`].
 //!
 //! **Invariant**: its size has a bound, and it holds what a journal may hold: nobody's name.
 
@@ -9,13 +9,16 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use async_trait::async_trait;
 use serde_json::Value;
 use shared::journal::{Figure, Line};
 use shared::ports::{Clock, Journal};
 
+use super::lately::{Lately, Seen, Trend, Written};
+
 /// The width of a slot of time, and how many are kept.
 const SLOT_S: u64 = 5;
-pub(super) const SLOTS: usize = 60;
+const SLOTS: usize = 60;
 /// The slots of a minute.
 const MINUTE: usize = 60 / SLOT_S as usize;
 /// How many written contacts are kept.
@@ -34,7 +37,8 @@ struct Kept {
     slots: VecDeque<Slot>,
     burst_left: Option<(u64, Duration)>,
     day_left: Option<(u64, Duration)>,
-    written: VecDeque<Written>,
+    /// Each with when it was, as uptime.
+    written: VecDeque<(Written, Duration)>,
 }
 
 /// What happened in some seconds.
@@ -50,52 +54,20 @@ struct Slot {
     passes: f64,
 }
 
-/// A contact that was written, as the log names it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Written {
-    /// The message group.
-    pub(super) contact: String,
-    /// HubSpot's record id.
-    pub(super) record: String,
-    /// Events that went into the write.
-    pub(super) events: u64,
-    /// Whether it was created.
-    pub(super) is_new: bool,
-    /// The properties that were written.
-    pub(super) properties: String,
-    /// When, as uptime.
-    at: Duration,
-}
-
-/// What the console shows of it.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub(super) struct Seen {
-    /// Events of the last minute.
-    pub(super) accepted: u64,
-    pub(super) applied: u64,
-    pub(super) parked: u64,
-    pub(super) quarantined: u64,
-    /// 429 answers of the last minute.
-    pub(super) throttled: u64,
-    /// Events per contact and pass, over five minutes.
-    pub(super) ratio: Option<f64>,
-    /// Events applied per slot, the present one last.
-    pub(super) trend: Vec<u64>,
-    /// What HubSpot last said is left, and how long ago.
-    pub(super) burst_left: Option<(u64, Duration)>,
-    pub(super) day_left: Option<(u64, Duration)>,
-    /// The last contacts written, newest first, each with how long ago.
-    pub(super) written: Vec<(Written, Duration)>,
-}
-
 impl Tally {
     /// A tally that passes everything on to `onward`.
     pub fn new(onward: Arc<dyn Journal>, clock: Arc<dyn Clock>) -> Self {
         Self { onward, clock, kept: Mutex::default() }
     }
 
-    /// What it has seen by now.
-    pub(super) fn seen(&self) -> Seen {
+    fn lock(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[async_trait]
+impl Lately for Tally {
+    async fn seen(&self) -> Result<Seen, String> {
         let now = self.clock.uptime();
         let mut kept = self.lock();
         let present = kept.turn(now);
@@ -105,30 +77,29 @@ impl Tally {
         };
         let minute = |of| sum(MINUTE, of) as u64;
         let passes = sum(SLOTS, |slot| slot.passes);
-        let mut trend = vec![0; SLOTS];
+        let mut counts = vec![0; SLOTS];
         for slot in &kept.slots {
             let ago = present.saturating_sub(slot.number) as usize;
-            if let Some(bar) = trend.iter_mut().rev().nth(ago) {
+            if let Some(bar) = counts.iter_mut().rev().nth(ago) {
                 *bar = slot.applied as u64;
             }
         }
         let ago = |at: Duration| now.saturating_sub(at);
-        Seen {
+        let written = kept.written.iter().rev().map(|(written, at)| (written.clone(), ago(*at)));
+        Ok(Seen {
+            over: Duration::from_secs(60),
             accepted: minute(|slot| slot.accepted),
             applied: minute(|slot| slot.applied),
             parked: minute(|slot| slot.parked),
             quarantined: minute(|slot| slot.quarantined),
             throttled: minute(|slot| slot.throttled),
             ratio: (passes > 0.0).then(|| sum(SLOTS, |slot| slot.ratio_sum) / passes),
-            trend,
+            oldest: None,
+            trend: Trend { every: Duration::from_secs(SLOT_S), counts },
             burst_left: kept.burst_left.map(|(left, at)| (left, ago(at))),
             day_left: kept.day_left.map(|(left, at)| (left, ago(at))),
-            written: kept.written.iter().rev().map(|w| (w.clone(), ago(w.at))).collect(),
-        }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Kept> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+            written: Some(written.collect()),
+        })
     }
 }
 
@@ -146,13 +117,14 @@ impl Kept {
 
 impl Journal for Tally {
     fn line(&self, line: Line) {
-        if let Some(written) = written(&line, self.clock.uptime()) {
+        if let Some(written) = written(&line) {
+            let now = self.clock.uptime();
             let mut kept = self.lock();
-            kept.written.retain(|known| known.contact != written.contact);
+            kept.written.retain(|(known, _)| known.contact != written.contact);
             if kept.written.len() == WRITTEN_MAX {
                 kept.written.pop_front();
             }
-            kept.written.push_back(written);
+            kept.written.push_back((written, now));
         }
         self.onward.line(line);
     }
@@ -189,7 +161,7 @@ impl Journal for Tally {
 }
 
 /// The worker's line of a contact written has these fields, and no other line has all of them.
-fn written(line: &Line, at: Duration) -> Option<Written> {
+fn written(line: &Line) -> Option<Written> {
     let text = |name: &str| line.fields.get(name).and_then(Value::as_str).map(str::to_owned);
     Some(Written {
         record: text("contact_id")?,
@@ -197,13 +169,11 @@ fn written(line: &Line, at: Duration) -> Option<Written> {
         properties: text("properties")?,
         is_new: line.fields.get("created")?.as_bool()?,
         events: line.fields.get("events")?.as_u64()?,
-        at,
     })
 }
 
 #[cfg(test)]
 mod tests {
-    use async_trait::async_trait;
     use chrono::{DateTime, Utc};
     use shared::journal::LogLevel;
 
@@ -240,24 +210,26 @@ mod tests {
         (Tally::new(onward.clone(), clock.clone()), clock, onward)
     }
 
-    #[test]
-    fn a_minute_counts_what_a_minute_saw_and_all_of_it_is_passed_on() {
+    #[tokio::test]
+    async fn a_minute_counts_what_a_minute_saw_and_all_of_it_is_passed_on() {
         let (tally, clock, onward) = tally();
         tally.figures(&[(Figure::EventsApplied, 1.0), (Figure::CoalescingRatio, 4.0)]);
         *clock.0.lock().unwrap() = Duration::from_secs(40);
         tally.figures(&[(Figure::EventsApplied, 2.0), (Figure::CoalescingRatio, 2.0)]);
-        let seen = tally.seen();
+        let seen = tally.seen().await.unwrap();
         assert_eq!((seen.applied, seen.ratio), (3, Some(3.0)));
         *clock.0.lock().unwrap() = Duration::from_secs(80);
-        let seen = tally.seen();
-        assert_eq!((seen.applied, seen.trend.iter().sum()), (2, 3_u64));
+        let seen = tally.seen().await.unwrap();
+        assert_eq!((seen.applied, seen.trend.counts.iter().sum()), (2, 3_u64));
         *clock.0.lock().unwrap() = Duration::from_secs(1_000);
-        assert_eq!(tally.seen(), Seen { trend: vec![0; SLOTS], ..Seen::default() });
+        let seen = tally.seen().await.unwrap();
+        assert_eq!((seen.applied, seen.ratio), (0, None));
+        assert_eq!(seen.trend.counts, [0; SLOTS]);
         assert_eq!(*onward.0.lock().unwrap(), (0, 4));
     }
 
-    #[test]
-    fn a_contact_stands_once_among_those_written_lately() {
+    #[tokio::test]
+    async fn a_contact_stands_once_among_those_written_lately() {
         let (tally, clock, _) = tally();
         let line = |contact: &str| {
             Line::new(LogLevel::Info, "written")
@@ -273,7 +245,7 @@ mod tests {
         tally.line(line("group 20"));
         tally.line(Line::new(LogLevel::Info, "Pass").with("contacts", 1));
         *clock.0.lock().unwrap() = Duration::from_secs(9);
-        let written = tally.seen().written;
+        let written = tally.seen().await.unwrap().written.unwrap();
         assert_eq!(written.len(), WRITTEN_MAX);
         assert_eq!(written[0].0.contact, "group 20");
         assert_eq!(written[0].1, Duration::from_secs(9));

@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 use shared::settings::Process;
 
 use super::feeding::of_no_answer;
-use super::signed::{Aws, Question, Service};
 use super::{Area, Check};
+use crate::signed::{Aws, Question, Service};
 
 const AREA: Area = Area::Alarms;
 

@@ -9,8 +9,8 @@ use serde_json::Value;
 use shared::settings::{self, HubSpot};
 use worker::PASS_WORST_CASE;
 
-use super::signed::{Aws, NoAnswer, Question, Service};
 use super::{Area, Check};
+use crate::signed::{Aws, NoAnswer, Question, Service};
 
 const AREA: Area = Area::Queue;
 const SOURCE: &str = "event source";

@@ -18,8 +18,8 @@ use sqs::client::ClientSettings;
 use worker::PASS_WORST_CASE;
 
 use super::feeding::{self, Feeding};
-use super::signed::Aws;
 use super::{Area, Check, alarms, clocks};
+use crate::signed::Aws;
 
 const AREA: Area = Area::Queue;
 const EVENTS: &str = "events queue";

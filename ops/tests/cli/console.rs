@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use serde_json::{Value, json};
+use tokio::net::TcpListener;
+
 use crate::dlq::in_sqs;
 use crate::ended::{run, stderr};
 use crate::letters::{Place, letter};
@@ -20,6 +23,72 @@ async fn dead_letters_of_a_data_folder_are_replayed_from_the_page() {
 async fn dead_letters_of_sqs_are_replayed_from_the_page() {
     let (_ministack, place) = in_sqs().await;
     replayed_from_the_page(&place).await;
+}
+
+#[tokio::test]
+async fn the_metrics_of_a_deployment_say_what_its_workers_did() {
+    let (ministack, mut place) = in_sqs().await;
+    let clouds = ("AWS_ENDPOINT_URL_CLOUDWATCH".to_owned(), ministack.endpoint());
+    place.variables.extend([clouds, ("APP_STAGE".to_owned(), "prod".to_owned())]);
+    let of_queue = ("AWS/SQS", [("QueueName", "events.fifo"), ("QueueName", "events.fifo")]);
+    let of = |function| ("Milepost", [("stage", "prod"), ("function", function)]);
+    let metric = |(namespace, dimensions): (&str, [(&str, &str); 2]), name: &str, value: f64| {
+        let dimensions: Vec<Value> = dimensions
+            .iter()
+            .map(|(name, value)| json!({ "Name": name, "Value": value }))
+            .collect();
+        let data = json!({ "MetricName": name, "Dimensions": dimensions, "Value": value });
+        json!({ "Namespace": namespace, "MetricData": [data] })
+    };
+    for datum in [
+        metric(of("ingest"), "EventsAccepted", 1_234.0),
+        metric(of("worker"), "EventsApplied", 1_200.0),
+        metric(of("worker"), "EventsApplied", 11.0),
+        metric(of("worker"), "CoalescingRatio", 4.0),
+        metric(of("worker"), "CoalescingRatio", 5.0),
+        metric(of("worker"), "DailyRemaining", 249_000.0),
+        metric(of_queue, "ApproximateAgeOfOldestMessage", 42.0),
+        metric(("Milepost", [("stage", "dev"), ("function", "worker")]), "Parked", 9.0),
+    ] {
+        let request = client()
+            .post(ministack.endpoint())
+            .header("content-type", "application/x-amz-json-1.0")
+            .header("x-amz-target", "GraniteServiceVersion20100801.PutMetricData")
+            .body(datum.to_string());
+        assert!(request.send().await.unwrap().status().is_success());
+    }
+    let page = page_of(&place).await;
+    for figure in [
+        "<h2>Worker, last 5 min</h2>",
+        "<dt>Oldest event</dt><dd>42 s</dd>",
+        "<dt>Accepted</dt><dd>1,234</dd>",
+        "<dt>Applied</dt><dd>1,211</dd>",
+        "<dt>Parked</dt><dd>0</dd>",
+        "<dt>Per contact</dt><dd>4.5</dd>",
+        "<dt>Burst left</dt><dd>–</dd>",
+        "<dt>Day left</dt><dd>249,000</dd>",
+        "Applied in the last 30 min: 1,211",
+    ] {
+        assert!(page.contains(figure), "{figure} is not in {page}");
+    }
+
+    place.variables.push(("AWS_ENDPOINT_URL_CLOUDWATCH".to_owned(), nobody().await));
+    let page = page_of(&place).await;
+    assert!(page.contains("<dt>Not empty for</dt>"), "{page}");
+    assert!(page.contains("metrics (CloudWatch, namespace Milepost) can't be had: "), "{page}");
+}
+
+async fn page_of(place: &Place) -> String {
+    let console = Running::start(&mut place.milepost("console --json --listen 127.0.0.1:0")).await;
+    let page = text(client().get(console.ready["console"].as_str().unwrap())).await.1;
+    console.stop("INT").await;
+    page
+}
+
+/// An address where nobody listens any more.
+async fn nobody() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    format!("http://{}", listener.local_addr().unwrap())
 }
 
 async fn replayed_from_the_page(place: &Place) {

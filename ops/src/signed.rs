@@ -1,6 +1,6 @@
 //! Calls to AWS services that have no SDK here: signed by AWS's own signer, sent once.
 //!
-//! `doctor` makes three of them. The two SDKs would bring thousands of types for that, and minutes
+//! `doctor` makes three of them, and `console` one. Two SDKs would bring thousands of types for that, and minutes
 //! of building; the signer and the HTTP client are in the program already.
 //!
 //! **Invariant**: only reads are sent, and what goes to an emulator never goes to AWS.
@@ -23,7 +23,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Who asks, and by what.
-pub(super) struct Aws {
+pub(crate) struct Aws {
     settings: ClientSettings,
     clock: Arc<dyn Clock>,
     client: Option<Client>,
@@ -31,23 +31,23 @@ pub(super) struct Aws {
 
 /// A service that is asked.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Service {
+pub(crate) enum Service {
     Lambda,
     CloudWatch,
 }
 
 /// One call.
-pub(super) struct Question {
-    pub(super) service: Service,
+pub(crate) struct Question {
+    pub(crate) service: Service,
     /// From the leading slash, with the query.
-    pub(super) path: String,
+    pub(crate) path: String,
     /// `X-Amz-Target` and the JSON body, for a service that is called so.
-    pub(super) posted: Option<(&'static str, Value)>,
+    pub(crate) posted: Option<(&'static str, Value)>,
 }
 
 /// Why there is no answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum NoAnswer {
+pub(crate) enum NoAnswer {
     /// Whoever asks may not.
     Forbidden(String),
     /// It is not to be asked from here.
@@ -75,7 +75,7 @@ impl Service {
 
 impl Aws {
     /// As this process's role.
-    pub(super) fn new(settings: ClientSettings, clock: Arc<dyn Clock>) -> Self {
+    pub(crate) fn new(settings: ClientSettings, clock: Arc<dyn Clock>) -> Self {
         // A second call finds the provider in place, which is just as well.
         let _already_installed = rustls::crypto::ring::default_provider().install_default();
         let client = Client::builder()
@@ -89,7 +89,7 @@ impl Aws {
     }
 
     /// What time an answer from this address says it is; any answer has a date, a refusal too.
-    pub(super) async fn date_of(&self, url: &str) -> Result<Option<DateTime<Utc>>, String> {
+    pub(crate) async fn date_of(&self, url: &str) -> Result<Option<DateTime<Utc>>, String> {
         let client = self.client.as_ref().ok_or("HTTP can't be set up")?;
         let answer = client.get(url).send().await.map_err(|error| cause(&error))?;
         let date = answer.headers().get(header::DATE).and_then(|date| date.to_str().ok());
@@ -99,7 +99,7 @@ impl Aws {
     }
 
     /// Asks, and gives the JSON of the answer.
-    pub(super) async fn ask(&self, question: Question) -> Result<Value, NoAnswer> {
+    pub(crate) async fn ask(&self, question: Question) -> Result<Value, NoAnswer> {
         let Question { service, path, posted } = question;
         let client = self.client.as_ref().ok_or(NoAnswer::Silent("HTTP can't be set up".into()))?;
         let url = format!("{}{path}", self.endpoint(service)?);
