@@ -110,6 +110,43 @@ async fn what_is_wrong_with_a_portal_is_found_with_its_mend_and_gone_when_it_is_
 }
 
 #[tokio::test]
+async fn under_the_events_backend_the_definitions_and_their_scopes_are_looked_at() {
+    let folder = tempfile::tempdir().unwrap();
+    let stack = Running::local(&["--data", folder.path().to_str().unwrap()]).await;
+    let portal = stack.portal();
+    let doctor = || {
+        let mut doctor = doctor(folder.path(), portal);
+        doctor.env("PROGRESS_BACKEND", "events");
+        doctor
+    };
+    let well = report(&mut doctor(), 0).await;
+    assert!(names(&well, "good").contains("custom events"), "{well}");
+
+    let one = "events/custom/2026-09/event-definitions/learning_module_started";
+    let undefine = client().delete(format!("{portal}/{one}")).bearer_auth(LOCAL_TOKEN);
+    assert!(undefine.send().await.unwrap().status().is_success());
+    let undefined = report(&mut doctor(), 1).await;
+    assert_eq!(names(&undefined, "bad"), set(&["event learning_module_started"]));
+    let told = mend(&undefined, "event learning_module_started");
+    assert!(told.contains("milepost properties create --events"), "{told}");
+    let mut create = milepost(&["properties", "create", "--events"]);
+    create.env("HUBSPOT_BASE_URL", portal).env("HUBSPOT_PRIVATE_APP_TOKEN", LOCAL_TOKEN);
+    assert!(run(&mut create).await.status.success());
+    report(&mut doctor(), 0).await;
+
+    let narrow = ["crm.objects.contacts.read", "crm.objects.contacts.write", "oauth"];
+    let narrow = json!({"token": LOCAL_TOKEN, "scopes": narrow});
+    admin(portal, "POST", "tokens", narrow).await;
+    let narrow = report(&mut doctor(), 1).await;
+    let missing = [
+        "scope analytics.behavioral_events.send",
+        "scope behavioral_events.event_definitions.read_write",
+    ];
+    assert_eq!(names(&narrow, "bad"), set(&missing));
+    stack.stop("INT").await;
+}
+
+#[tokio::test]
 async fn who_does_not_answer_is_no_fault_of_ours_and_ends_it_with_3() {
     let folder = tempfile::tempdir().unwrap();
     let stack = Running::local(&["--data", folder.path().to_str().unwrap()]).await;
