@@ -83,9 +83,11 @@ pub fn milestones(
         return Err(StateFault::TooLarge { chars: state_chars });
     }
 
-    let mut wanted = Values::new();
+    let mut changed = Values::new();
     let mut want = |name: &str, value: String| {
-        wanted.insert(name.to_owned(), value);
+        if !holds(stored, name, &value) {
+            changed.insert(name.to_owned(), value);
+        }
     };
     if after != before || text(stored, PROGRESS_STATE).is_none() {
         want(PROGRESS_STATE, state);
@@ -126,10 +128,9 @@ pub fn milestones(
         want(LAST_VIEWED_AT, state::instant(viewed.at));
     }
 
-    wanted.retain(|name, value| !holds(stored, name, value));
     let unsupported_claims =
         facts.claims.iter().filter(|claim| !catalog.is_complete(&after, claim)).cloned().collect();
-    Ok(Milestones { changed: wanted, unsupported_claims, state_chars })
+    Ok(Milestones { changed, unsupported_claims, state_chars })
 }
 
 /// Whether a contact holds this value of a property already, however HubSpot spells it.

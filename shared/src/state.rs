@@ -6,11 +6,17 @@
 //! **Invariant**: a text that can't be understood is an error and never an empty state: nothing is
 //! written over it.
 
+mod canonical;
+mod instants;
+mod written;
+
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Datelike, SecondsFormat, SubsecRound, Utc};
+use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
+pub use self::instants::{instant, time_of};
+use self::written::Written;
 use crate::facts::{Course, Enrolment, Module, Pathway, Progress, Reached};
 
 /// The key of the standalone courses; every other key is a pathway.
@@ -46,6 +52,14 @@ pub fn read(text: Option<&str>) -> Result<Progress, CorruptState> {
     if text.trim().is_empty() {
         return Ok(Progress::default());
     }
+    if let Some(progress) = canonical::read(text) {
+        return Ok(progress);
+    }
+    read_at_length(text)
+}
+
+/// Reads a state however it is spelt, and says what is wrong with it.
+fn read_at_length(text: &str) -> Result<Progress, CorruptState> {
     let Ok(Value::Object(mut fields)) = serde_json::from_str(text) else {
         return Err(CorruptState::NoObject);
     };
@@ -191,88 +205,15 @@ fn wrong(path: &'static str, found: &Value, wanted: &'static str) -> CorruptStat
 }
 
 /// Writes a state in its one canonical form.
+#[expect(clippy::expect_used, reason = "every key is a text; no default may stand for a state")]
 pub fn write(progress: &Progress) -> String {
-    to_value(progress).to_string()
+    serde_json::to_string(&Written(progress)).expect("a state has a written form")
 }
 
 /// The state as JSON, for answers.
+#[expect(clippy::expect_used, reason = "every key is a text; no default may stand for a state")]
 pub fn to_value(progress: &Progress) -> Value {
-    let mut fields = progress.unknown.clone();
-    if !progress.courses.is_empty() {
-        fields.insert(STANDALONE.into(), courses_value(&progress.courses));
-    }
-    for (slug, pathway) in &progress.pathways {
-        fields.insert(slug.clone(), pathway_value(pathway));
-    }
-    Value::Object(fields)
-}
-
-fn pathway_value(pathway: &Pathway) -> Value {
-    let mut fields = pathway.unknown.clone();
-    put_enrolment(&mut fields, pathway.enrolled.as_ref());
-    put_reached(&mut fields, "started", "started_at", pathway.started);
-    put_reached(&mut fields, "completed", "completed_at", pathway.completed);
-    if !pathway.courses.is_empty() {
-        fields.insert(STANDALONE.into(), courses_value(&pathway.courses));
-    }
-    if !pathway.modules.is_empty() || pathway.courses.is_empty() {
-        fields.insert("modules".into(), modules_value(&pathway.modules));
-    }
-    Value::Object(fields)
-}
-
-fn courses_value(courses: &BTreeMap<String, Course>) -> Value {
-    let each = |course: &Course| {
-        let mut fields = course.unknown.clone();
-        put_enrolment(&mut fields, course.enrolled.as_ref());
-        put_reached(&mut fields, "started", "started_at", course.started);
-        put_reached(&mut fields, "completed", "completed_at", course.completed);
-        fields.insert("modules".into(), modules_value(&course.modules));
-        Value::Object(fields)
-    };
-    courses.iter().map(|(slug, course)| (slug.clone(), each(course))).collect()
-}
-
-fn modules_value(modules: &BTreeMap<String, Module>) -> Value {
-    let each = |module: &Module| {
-        let mut fields = module.unknown.clone();
-        put_reached(&mut fields, "started", "started_at", module.started);
-        put_reached(&mut fields, "completed", "completed_at", module.completed);
-        Value::Object(fields)
-    };
-    modules.iter().map(|(slug, module)| (slug.clone(), each(module))).collect()
-}
-
-fn put_reached(fields: &mut Map<String, Value>, flag: &str, at: &str, reached: Option<Reached>) {
-    if let Some(Reached { at: time }) = reached {
-        fields.insert(flag.into(), Value::Bool(true));
-        if let Some(time) = time {
-            fields.insert(at.into(), instant(time).into());
-        }
-    }
-}
-
-fn put_enrolment(fields: &mut Map<String, Value>, enrolment: Option<&Enrolment>) {
-    if let Some(Enrolment { at, source }) = enrolment {
-        put_reached(fields, "enrolled", "enrolled_at", Some(Reached { at: *at }));
-        match source {
-            Some(source) => fields.insert("enrollment_source".into(), source.clone().into()),
-            // One that stood there without the flag is not this enrolment's.
-            None => fields.remove("enrollment_source"),
-        };
-    }
-}
-
-/// A time as the state and the properties hold it: `YYYY-MM-DDTHH:MM:SS.sssZ`.
-pub fn instant(time: DateTime<Utc>) -> String {
-    time.to_rfc3339_opts(SecondsFormat::Millis, true)
-}
-
-/// The time that a text in RFC 3339 gives, cut to milliseconds, if [`instant`] can write it: an
-/// offset can carry a text beyond the years of four digits.
-pub fn time_of(text: &str) -> Option<DateTime<Utc>> {
-    let time = DateTime::parse_from_rfc3339(text).ok()?.to_utc().trunc_subsecs(3);
-    (0..=9999).contains(&time.year()).then_some(time)
+    serde_json::to_value(Written(progress)).expect("a state has a written form")
 }
 
 #[cfg(test)]

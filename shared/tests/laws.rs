@@ -203,6 +203,19 @@ proptest! {
         prop_assert_eq!(state::write(&read(&again)), written, "the written form is a fixed point");
     }
 
+    /// A blank at the end is what the short way does not take.
+    #[test]
+    fn a_state_reads_the_same_the_short_way_and_the_long_way(
+        facts in facts(), hurt in proptest::option::of((0..1_000_usize, "[ -~]?")),
+    ) {
+        let mut text = state::write(&facts.progress);
+        if let Some((at, put)) = hurt {
+            let at = at % text.len();
+            text.replace_range(at..=at, &put);
+        }
+        prop_assert_eq!(state::read(Some(&text)), state::read(Some(&format!("{text} "))));
+    }
+
     #[test]
     fn keys_that_nobody_knows_survive_at_every_level(stored in stored_state(), facts in facts()) {
         let mut before = BTreeSet::new();
