@@ -24,6 +24,9 @@ pub mod write;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
+use futures_util::stream::FuturesUnordered;
+use futures_util::{FutureExt as _, StreamExt as _};
 use hubspot::Client;
 use hubspot::client::{READ_WORST_CASE, WRITE_WORST_CASE};
 use hubspot::fault::{CallFault, LimitPolicy};
@@ -64,6 +67,22 @@ const LOOK_AGAIN_MAX: Duration = Duration::from_secs(3_600);
 /// How long a message waits while the worker is switched off.
 const DISABLED_PARK: Duration = Duration::from_secs(60);
 
+/// The most passes that go on at once: each may hold 8 MiB of messages and what HubSpot holds of a
+/// hundred contacts.
+const PASSES_MAX: usize = 6;
+/// How often it is looked whether there is a permit for another pass.
+const PERMIT_LOOK_EVERY: Duration = Duration::from_millis(50);
+
+/// What an invocation waits for.
+enum Step {
+    /// What a pass is to be over was taken in.
+    Taken(Vec<Held>),
+    /// A pass is over; these of the invocation's messages must come again, by their ids.
+    Passed(Vec<String>),
+    /// It is time to look for a permit that nobody waits for.
+    Looked,
+}
+
 /// What a worker works with.
 pub struct Worker {
     /// `events.fifo`
@@ -93,29 +112,68 @@ pub struct Worker {
 impl Worker {
     /// Works off an invocation's messages and, while there is backlog, time and quota, more of the
     /// queue. Gives the ids of the invocation's messages that must come again.
+    ///
+    /// While there is backlog, another pass begins whenever there is a permit that nobody waits for:
+    /// so HubSpot's answers are waited for side by side, and the share is spent however long they
+    /// take. The queue gives a contact to one of the passes.
     pub async fn handle(&self, invocation: Vec<Delivery>, time_left: Duration) -> Vec<String> {
         let stop_at = self.clock.uptime() + time_left;
         let mut failed = Vec::new();
-        let mut held: Vec<Held> = invocation
+        let held = invocation
             .into_iter()
             .map(|delivery| Held { delivery, origin: Origin::Invocation })
             .collect();
+        let mut steps: FuturesUnordered<BoxFuture<'_, Step>> = FuturesUnordered::new();
+        steps.push(Box::pin(self.take(held, stop_at)));
+        let (mut is_taking, mut is_backlog, mut passes) = (true, false, 0);
         loop {
-            let remaining = stop_at.saturating_sub(self.clock.uptime());
-            if remaining >= PASS_WORST_CASE && self.may_write() {
-                let visibility = remaining + self.settings.quarantine;
-                receive::top_up(&*self.events, &*self.entropy, &mut held, self.room(), visibility)
-                    .await;
+            let may_take = is_backlog && !is_taking && passes < PASSES_MAX;
+            let step = tokio::select! {
+                biased;
+                step = steps.next() => step,
+                () = self.clock.sleep(PERMIT_LOOK_EVERY), if may_take && self.may_take(stop_at) => {
+                    Some(Step::Looked)
+                }
+            };
+            match step {
+                None => return failed,
+                Some(Step::Looked) => {}
+                Some(Step::Passed(come_again)) => {
+                    failed.extend(come_again);
+                    passes -= 1;
+                }
+                Some(Step::Taken(held)) => {
+                    is_taking = false;
+                    is_backlog = self.room().is_full(&held);
+                    if !held.is_empty() {
+                        passes += 1;
+                        steps.push(Box::pin(self.pass(held, stop_at).map(Step::Passed)));
+                    }
+                }
             }
-            if held.is_empty() {
-                return failed;
-            }
-            failed.extend(self.pass(std::mem::take(&mut held), stop_at).await);
-            let remaining = stop_at.saturating_sub(self.clock.uptime());
-            if remaining < PASS_WORST_CASE || !self.may_write() {
-                return failed;
+            let is_free = passes == 0 || self.pace.available() > 0;
+            let may_take = is_backlog && !is_taking && passes < PASSES_MAX;
+            if may_take && is_free && self.may_take(stop_at) {
+                is_taking = true;
+                steps.push(Box::pin(self.take(Vec::new(), stop_at)));
             }
         }
+    }
+
+    /// Tops up what is held.
+    async fn take(&self, mut held: Vec<Held>, stop_at: Duration) -> Step {
+        if self.may_take(stop_at) {
+            let remaining = stop_at.saturating_sub(self.clock.uptime());
+            let visibility = remaining + self.settings.quarantine;
+            receive::top_up(&*self.events, &*self.entropy, &mut held, self.room(), visibility)
+                .await;
+        }
+        Step::Taken(held)
+    }
+
+    /// Whether there is time for a pass over further messages, and one could come to anything.
+    fn may_take(&self, stop_at: Duration) -> bool {
+        stop_at.saturating_sub(self.clock.uptime()) >= PASS_WORST_CASE && self.may_write()
     }
 
     /// Whether taking more messages could come to anything just now.
@@ -134,7 +192,7 @@ impl Worker {
     }
 
     async fn pass(&self, held: Vec<Held>, stop_at: Duration) -> Vec<String> {
-        let mut report = Report::begin(&*self.clock, &self.pace, &held);
+        let mut report = Report::begin(&*self.clock, &held);
         let invoked = held.iter().filter(|held| held.origin == Origin::Invocation);
         let mut failed: Vec<_> = invoked.map(|held| held.delivery.message_id.clone()).collect();
         let settled = self.decide(held, stop_at, &mut report).await;

@@ -3,7 +3,8 @@
 //!
 //! An event source hands over at most ten messages and may hand over ten of one contact. While
 //! there is room, several receives go at once; each takes whole groups as far as the queue gives
-//! them, and none takes more than there is room for.
+//! them, and none takes more than there is room for. Where the source had less to hand over than it
+//! may, one receive looks whether there is more: each costs money, and most would find nothing.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -29,6 +30,11 @@ impl Room {
     pub const FOR_CONTACTS: Self = Self { contacts: 100, messages: 1_000 };
     /// For events to be sent: what one batch takes, whosoever they are.
     pub const FOR_EVENTS: Self = Self { contacts: OCCURRENCES_MAX, messages: OCCURRENCES_MAX };
+
+    /// Whether what is held leaves none of it: then there is a backlog.
+    pub fn is_full(self, held: &[Held]) -> bool {
+        wanted(held, self) == 0
+    }
 }
 
 /// SQS gives at most this many at once.
@@ -47,13 +53,15 @@ pub async fn top_up(
     room: Room,
     visibility: Duration,
 ) {
+    let mut is_deep = held.is_empty() || held.len() >= RECEIVE_MAX;
     // Each round adds at least one message, so the bounds on messages end it.
     loop {
         let wanted = wanted(held, room);
         if wanted == 0 {
             break;
         }
-        let receives = (0..wanted.div_ceil(RECEIVE_MAX)).map(|nth| {
+        let at_once = if is_deep { wanted.div_ceil(RECEIVE_MAX) } else { 1 };
+        let receives = (0..at_once).map(|nth| {
             let messages_max = RECEIVE_MAX.min(wanted - nth * RECEIVE_MAX) as u32;
             let attempt_id = format!("{:016x}", entropy.next_u64());
             let wait = Duration::ZERO;
@@ -61,6 +69,7 @@ pub async fn top_up(
         });
         let received = join_all(receives).await;
         let failed = received.iter().any(Result::is_err);
+        is_deep |= received.iter().flatten().any(|taken| taken.len() >= RECEIVE_MAX);
         let before = held.len();
         let taken = received.into_iter().flatten().flatten();
         held.extend(taken.map(|delivery| Held { delivery, origin: Origin::ToppedUp }));

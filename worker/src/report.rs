@@ -34,22 +34,17 @@ pub struct Report {
     ended_at: Duration,
     messages: usize,
     contacts: usize,
-    calls_before: u64,
-    throttled_before: u64,
     faults: BTreeSet<String>,
 }
 
 impl Report {
     /// A pass begins with these messages in hand.
-    pub fn begin(clock: &dyn Clock, pace: &Pace, held: &[Held]) -> Self {
-        let before = pace.snapshot();
+    pub fn begin(clock: &dyn Clock, held: &[Held]) -> Self {
         let groups: BTreeSet<&str> = held.iter().map(|h| h.delivery.group.as_str()).collect();
         Self {
             begun_at: clock.uptime(),
             messages: held.len(),
             contacts: groups.len(),
-            calls_before: before.calls,
-            throttled_before: before.throttled,
             ..Self::default()
         }
     }
@@ -242,10 +237,9 @@ impl Report {
             );
         }
         let after = pace.snapshot();
-        let calls = after.calls - self.calls_before;
-        let throttled = after.throttled - self.throttled_before;
-        self.figures.push((Figure::HubSpotCalls, calls as f64));
-        self.figures.push((Figure::HubSpotThrottled, throttled as f64));
+        let spent = pace.spent();
+        self.figures.push((Figure::HubSpotCalls, spent.calls as f64));
+        self.figures.push((Figure::HubSpotThrottled, spent.throttled as f64));
         self.figures
             .push((Figure::CoalescingRatio, self.messages as f64 / self.contacts.max(1) as f64));
         let window = after.window_remaining.map(|left| (Figure::HubSpotRemaining, f64::from(left)));

@@ -34,6 +34,11 @@ impl KeptJournal {
         self.lines().into_iter().filter(|line| line.message == message).collect()
     }
 
+    /// The figures so far from the nth on, in the order they came.
+    pub fn figures_from(&self, nth: usize) -> Vec<(Figure, f64)> {
+        locked(&self.figures).iter().skip(nth).copied().collect()
+    }
+
     /// The sum of a figure's values so far.
     pub fn sum(&self, figure: Figure) -> f64 {
         let figures = locked(&self.figures);

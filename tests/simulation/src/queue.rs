@@ -20,8 +20,10 @@ use crate::clock::VirtualClock;
 use crate::entropy::SeededEntropy;
 use crate::fired::Fired;
 
+mod asked;
 mod troubles;
 
+pub use asked::Asked;
 pub use troubles::Troubles;
 
 /// SQS: how long a deduplication id is remembered.
@@ -60,6 +62,7 @@ struct State {
     known: BTreeMap<(String, String), Duration>,
     troubles: Troubles,
     watch: Option<Arc<dyn Watch>>,
+    asked: Asked,
 }
 
 struct Stored {
@@ -144,6 +147,11 @@ impl SimQueue {
         state.groups.retain(|_, group| !group.is_empty());
     }
 
+    /// What it was asked so far.
+    pub fn asked(&self) -> Asked {
+        self.state().asked
+    }
+
     /// Whether nothing stands in the queue.
     pub fn is_empty(&self) -> bool {
         self.state().groups.is_empty()
@@ -155,7 +163,8 @@ impl SimQueue {
         let State { receipts, groups, troubles, .. } = &mut *state;
         let is_open = |group: &BTreeMap<u64, Stored>| {
             group.values().next().is_some_and(|head| !head.is_hidden(now))
-                && !group.values().any(|stored| stored.is_in_flight(now))
+                // Messages are given out in order: after one that never was, none is in flight.
+                && !group.values().take_while(|s| s.receive_count > 0).any(|s| s.is_in_flight(now))
         };
         let mut open: Vec<&mut BTreeMap<u64, Stored>> =
             groups.values_mut().filter(|group| is_open(group)).collect();
@@ -305,6 +314,7 @@ impl SimQueue {
         deliveries: impl Iterator<Item = (Delivery, Option<Duration>)> + Send,
     ) -> Vec<(Delivery, QueueFault)> {
         let deliveries: Vec<_> = deliveries.collect();
+        self.state().asked.settles += asked::requests(deliveries.len());
         let troubles = match self.approach().await {
             Ok(troubles) => troubles,
             Err(fault) => {
@@ -352,6 +362,7 @@ impl State {
 #[async_trait]
 impl Queue for SimQueue {
     async fn send(&self, messages: Vec<Outgoing>) -> Vec<Result<(), QueueFault>> {
+        self.state().asked.sends += asked::requests(messages.len());
         let troubles = match self.approach().await {
             Ok(troubles) => troubles,
             Err(fault) => return messages.iter().map(|_| Err(fault.clone())).collect(),
@@ -376,6 +387,11 @@ impl Queue for SimQueue {
 
     async fn receive(&self, request: ReceiveRequest) -> Result<Vec<Delivery>, QueueFault> {
         let until = self.clock.uptime() + request.wait;
+        let is_poll = !request.wait.is_zero();
+        match &mut self.state().asked {
+            asked if is_poll => asked.polls += 1,
+            asked => asked.receives += 1,
+        }
         loop {
             let troubles = self.approach().await?;
             if self.meets("receive throttled", troubles.throttled) {
@@ -389,6 +405,7 @@ impl Queue for SimQueue {
                 return Err(QueueFault::Unavailable("the answer is lost".into()));
             }
             if !taken.is_empty() || left.is_zero() {
+                self.state().asked.invocations += u64::from(is_poll && !taken.is_empty());
                 return Ok(taken);
             }
             let mut pause = self.opens_in().unwrap_or(left).min(left);
