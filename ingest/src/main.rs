@@ -11,7 +11,7 @@ use ingest::Ingest;
 use ingest::enqueue::{CONNECT_TIMEOUT, SEND_ATTEMPT_TIMEOUT, SEND_TIME_MAX};
 use shared::ports::{Clock, Journal};
 use shared::settings::{Door, Process, QueueUrls};
-use sqs::client::{ClientSettings, Timeouts};
+use sqs::client::{ClientSettings, Timeouts, Trust};
 use sqs::queue::SqsQueue;
 
 #[tokio::main(flavor = "current_thread")]
@@ -33,6 +33,7 @@ async fn run() -> Result<(), host::lambda::Error> {
         attempt: SEND_ATTEMPT_TIMEOUT,
         operation: SEND_TIME_MAX,
     };
+    client.trust = Trust::Public;
 
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
     let journal: Arc<dyn Journal> =

@@ -11,7 +11,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use shared::ports::{Delivery, Outgoing, Queue, QueueFault, ReceiveRequest};
 use sqs::SqsQueue;
-use sqs::client::{ClientSettings, Timeouts};
+use sqs::client::{ClientSettings, Timeouts, Trust};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -195,6 +195,7 @@ fn queue_at(endpoint: String) -> SqsQueue {
         secret_access_key: "test".to_owned(),
         session_token: None,
         timeouts: Timeouts::default(),
+        trust: Trust::Public,
     };
     SqsQueue::new(&settings, &format!("{endpoint}/000000000000/events.fifo"))
 }

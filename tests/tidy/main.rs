@@ -19,5 +19,7 @@ mod code;
 mod dependencies;
 /// Rules for documents: links, and the names that they share with the code.
 mod documents;
+/// What is built once and serves all.
+mod features;
 /// Rules for the deployment template.
 mod template;

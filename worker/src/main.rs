@@ -16,7 +16,7 @@ use hubspot::transport::Dial;
 use shared::journal::{Line, LogLevel};
 use shared::ports::{Clock, Entropy, Journal};
 use shared::settings::{self, Process, QueueUrls, catalog_path};
-use sqs::client::ClientSettings;
+use sqs::client::{ClientSettings, Trust};
 use sqs::event;
 use sqs::queue::SqsQueue;
 use worker::Worker;
@@ -35,7 +35,8 @@ async fn run() -> Result<(), Error> {
     let urls = QueueUrls::from_lookup(&lookup)?;
     let hubspot = settings::HubSpot::from_lookup(&lookup)?;
     let worker = settings::Worker::from_lookup(&lookup)?;
-    let sqs = ClientSettings::from_lookup(&lookup)?;
+    let mut sqs = ClientSettings::from_lookup(&lookup)?;
+    sqs.trust = Trust::Public;
     let folder = catalog_path(&lookup, "/opt/catalog");
     let (catalog, warnings) = catalog_folder::load(Path::new(&folder))?;
 

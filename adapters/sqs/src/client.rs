@@ -5,15 +5,11 @@
 
 use std::time::Duration;
 
+pub use aws::Trust;
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::config::retry::RetryConfig;
 use aws_sdk_sqs::config::timeout::TimeoutConfig;
 use aws_sdk_sqs::config::{BehaviorVersion, Credentials, Region};
-use aws_smithy_http_client::tls::Provider;
-use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
-
-/// An idle connection is dropped after this long: a frozen function wakes up with dead ones.
-const IDLE_CONNECTION_MAX: Duration = Duration::from_secs(20);
 
 /// How often one call is tried. A repeated send is safe by its deduplication id, a repeated
 /// receive by its attempt id, and the rest is idempotent.
@@ -34,6 +30,8 @@ pub struct ClientSettings {
     pub session_token: Option<String>,
     /// How long a call may take.
     pub timeouts: Timeouts,
+    /// Whose certificates are believed.
+    pub trust: Trust,
 }
 
 /// How long a call may take. A receive's wait comes on top.
@@ -75,6 +73,7 @@ pub struct Missing(pub &'static str);
 impl ClientSettings {
     /// Reads `AWS_REGION` (or `AWS_DEFAULT_REGION`), `AWS_ENDPOINT_URL_SQS` (or `AWS_ENDPOINT_URL`),
     /// `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY` and `AWS_SESSION_TOKEN`. An empty value is none.
+    /// What the system trusts is trusted; a function says otherwise.
     pub fn from_lookup(lookup: &dyn Fn(&str) -> Option<String>) -> Result<ClientSettings, Missing> {
         let given = |name: &str| lookup(name).filter(|value| !value.is_empty());
         let needed = |name| given(name).ok_or(Missing(name));
@@ -86,16 +85,13 @@ impl ClientSettings {
             secret_access_key: needed("AWS_SECRET_ACCESS_KEY")?,
             session_token: given("AWS_SESSION_TOKEN"),
             timeouts: Timeouts::default(),
+            trust: Trust::System,
         })
     }
 }
 
 /// Builds a client. It opens no connection yet.
 pub fn client(settings: &ClientSettings) -> Client {
-    let http = aws_smithy_http_client::Builder::new()
-        .pool_idle_timeout(IDLE_CONNECTION_MAX)
-        .tls_provider(Provider::Rustls(CryptoMode::Ring))
-        .build_https();
     let credentials = Credentials::new(
         settings.access_key_id.clone(),
         settings.secret_access_key.clone(),
@@ -107,7 +103,7 @@ pub fn client(settings: &ClientSettings) -> Client {
         .behavior_version(BehaviorVersion::v2026_01_12())
         .region(Region::new(settings.region.clone()))
         .credentials_provider(credentials)
-        .http_client(http)
+        .http_client(aws::http_client(settings.trust, settings.timeouts.connect))
         .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS_MAX))
         .timeout_config(settings.timeouts.with_wait(Duration::ZERO));
     config.set_endpoint_url(settings.endpoint.clone());

@@ -9,25 +9,27 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+pub use aws::Trust;
 use aws_sdk_ssm::Client;
 use aws_sdk_ssm::config::retry::RetryConfig;
 use aws_sdk_ssm::config::timeout::TimeoutConfig;
 use aws_sdk_ssm::config::{BehaviorVersion, Credentials, Region};
 use aws_sdk_ssm::error::ProvideErrorMetadata;
-use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use hubspot::token::{ReadToken, TokenSource};
 use shared::ports::Clock;
 use shared::settings::{Lookup, Token};
 
 /// The longest that a read takes, retries included: calls to HubSpot wait for it.
 const READ_TIME_MAX: Duration = Duration::from_secs(5);
+/// The longest that a connection takes, so that one that is lost leaves time for another.
+const CONNECT_TIME_MAX: Duration = Duration::from_secs(2);
 
-/// Where a process takes its HubSpot token from, by its settings.
+/// Where a function takes its HubSpot token from, by its settings.
 pub fn token_source(token: &Token, lookup: Lookup<'_>, clock: Arc<dyn Clock>) -> TokenSource {
     match token {
         Token::Fixed(token) => TokenSource::fixed(token),
         Token::Parameter(name) => {
-            let store = Arc::new(ParameterStore::from_lookup(lookup));
+            let store = Arc::new(ParameterStore::from_lookup(lookup, Trust::Public));
             TokenSource::named(name, store, clock)
         }
     }
@@ -43,16 +45,13 @@ impl ParameterStore {
     /// A store in this process's region, as this process's role: `AWS_REGION`,
     /// `AWS_ACCESS_KEY_ID`, `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN`, `AWS_ENDPOINT_URL_SSM`
     /// (or `AWS_ENDPOINT_URL`). What is missing shows at the first read.
-    pub fn from_lookup(lookup: Lookup<'_>) -> Self {
+    pub fn from_lookup(lookup: Lookup<'_>, trust: Trust) -> Self {
         let given = |name: &str| lookup(name).filter(|value| !value.is_empty());
         let either = |first: &str, second: &str| given(first).or_else(|| given(second));
-        let http = aws_smithy_http_client::Builder::new()
-            .tls_provider(Provider::Rustls(CryptoMode::Ring))
-            .build_https();
         let timeouts = TimeoutConfig::builder().operation_timeout(READ_TIME_MAX).build();
         let mut config = aws_sdk_ssm::Config::builder()
             .behavior_version(BehaviorVersion::v2026_01_12())
-            .http_client(http)
+            .http_client(aws::http_client(trust, CONNECT_TIME_MAX))
             .retry_config(RetryConfig::standard())
             .timeout_config(timeouts);
         config.set_region(either("AWS_REGION", "AWS_DEFAULT_REGION").map(Region::new));
