@@ -50,7 +50,7 @@ impl Page {
         let watched = Watched {
             queues: queues.clone(),
             embedded: None,
-            tally: None,
+            lately: None,
             portal: None,
             place: "a test".into(),
         };

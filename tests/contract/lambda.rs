@@ -8,12 +8,20 @@
 mod deployed;
 /// What AWS makes of requests and messages.
 mod events;
+/// What goes wrong with functions, from its sign to the count after its mend.
+mod incidents;
 /// Invoked in a Lambda emulator each, with the event source played by hand.
 mod invocations;
 /// Processes: cold, warm, killed, near their deadline; batches that come twice or fail in part.
 mod lives;
+/// What is between a function and AWS.
+mod road;
 /// A token that is kept in the parameter store, and rotated.
 mod rotation;
+/// The deployed stack, and who looks at it.
+mod site;
+/// The template, deployed.
+mod stack;
 /// Starts that can't be made.
 mod starts;
 
@@ -36,7 +44,7 @@ use tokio::net::TcpListener;
 pub(crate) use events::{gateway_event, sqs_event};
 
 /// How long a test waits for what must happen within seconds; machines are slow at times.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The visibility time-out of the events queue as it is deployed: longer than any test.
 const VISIBILITY_S: i32 = 600;
@@ -54,14 +62,7 @@ pub(crate) struct Bench {
 impl Bench {
     pub(crate) async fn start() -> Bench {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
-        let portal = Arc::new(Portal::in_memory(7));
-        portal.define_milepost_properties();
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let portal_url = format!("http://{}", listener.local_addr().unwrap());
-        // It is served until the test's runtime ends.
-        let until = std::future::pending();
-        tokio::spawn(http_door::serve(listener, portal.clone(), clock.clone(), until));
-
+        let (portal, portal_url) = portal_behind_http(&clock).await;
         let ministack = Ministack::start().await.unwrap();
         let shape = QueueShape { delay: Duration::ZERO, max_receive_count: 100 };
         let queues = ministack.create_queues("events", shape).await.unwrap();
@@ -148,14 +149,30 @@ impl Bench {
 
     /// Waits until there is such a thing.
     async fn until<T>(&self, what: &str, look: impl AsyncFn() -> Option<T>) -> T {
-        let begun_at = self.clock.uptime();
-        loop {
-            if let Some(found) = look().await {
-                return found;
-            }
-            assert!(self.clock.uptime() - begun_at < PATIENCE, "there is still no {what}");
-            self.clock.sleep(Duration::from_millis(50)).await;
+        until(&*self.clock, what, look).await
+    }
+}
+
+/// The simulated HubSpot with its properties, served until the test's runtime ends; and its URL.
+async fn portal_behind_http(clock: &Arc<dyn Clock>) -> (Arc<Portal>, String) {
+    let portal = Arc::new(Portal::in_memory(7));
+    portal.define_milepost_properties();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let forever = std::future::pending();
+    tokio::spawn(http_door::serve(listener, portal.clone(), clock.clone(), forever));
+    (portal, url)
+}
+
+/// Waits until there is such a thing.
+async fn until<T>(clock: &dyn Clock, what: &str, look: impl AsyncFn() -> Option<T>) -> T {
+    let begun_at = clock.uptime();
+    loop {
+        if let Some(found) = look().await {
+            return found;
         }
+        assert!(clock.uptime() - begun_at < PATIENCE, "there is still no {what}");
+        clock.sleep(Duration::from_millis(50)).await;
     }
 }
 

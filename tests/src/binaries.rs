@@ -1,9 +1,11 @@
-//! The three Lambda functions as compiled programs.
+//! The three Lambda functions and the command line as compiled programs.
 //!
-//! `cargo test` builds no other package's binaries. So the first test that asks for one has all
-//! three built, in the profile and the target folder of the running test, and the others wait for
-//! it. Two test processes that build at once are kept apart by cargo's own lock. With
-//! `MILEPOST_BINARIES=release` they are the release binaries, whatever the test's profile is.
+//! `cargo test` builds no other package's binaries. So the first test that asks for a function has
+//! all three built, in the profile and the target folder of the running test, and the others wait
+//! for it; the command line is built by itself, since what it needs of a library is more than what
+//! is deployed. Two test processes that build at once are kept apart by cargo's own lock. With
+//! `MILEPOST_BINARIES=release` they are the release binaries, whatever the test's profile is, and
+//! the functions are built as they are deployed, with `functions.toml`.
 
 use std::collections::BTreeMap;
 use std::env;
@@ -24,6 +26,12 @@ pub enum Function {
     /// The answers.
     Reader,
 }
+
+/// The command line's package and program.
+const MILEPOST: &str = "milepost";
+
+/// What benches compare the functions with, as a program of the same profile.
+pub const SMALLEST: &str = "smallest";
 
 /// What cargo tells each test about its own package. Build scripts watch these, and would run
 /// again for a build that inherits them.
@@ -48,16 +56,37 @@ impl Function {
     /// # Errors
     /// When it can't be built.
     pub async fn program(self) -> Result<&'static Path> {
-        static BUILT: OnceLock<Result<BTreeMap<String, PathBuf>>> = OnceLock::new();
-        let built = tokio::task::spawn_blocking(|| BUILT.get_or_init(build)).await?;
-        let programs = built.as_ref().map_err(|error| anyhow!("{error:#}"))?;
-        let program = programs.get(self.name());
-        program.map(PathBuf::as_path).with_context(|| format!("cargo built no {}", self.name()))
+        static BUILT: OnceLock<Built> = OnceLock::new();
+        let packages = || build(&Function::ALL.map(Function::name));
+        let built = tokio::task::spawn_blocking(move || BUILT.get_or_init(packages)).await?;
+        program(built, self.name())
     }
 }
 
-/// Builds the programs; gives their paths by name.
-fn build() -> Result<BTreeMap<String, PathBuf>> {
+/// Where the command line is, built if need be.
+///
+/// # Errors
+/// When it can't be built.
+pub async fn milepost() -> Result<&'static Path> {
+    static BUILT: OnceLock<Built> = OnceLock::new();
+    let built = tokio::task::spawn_blocking(|| BUILT.get_or_init(|| build(&[MILEPOST]))).await?;
+    program(built, MILEPOST)
+}
+
+/// The paths of programs by name, or why there are none.
+type Built = Result<BTreeMap<String, PathBuf>>;
+
+fn program(built: &'static Built, name: &str) -> Result<&'static Path> {
+    let programs = built.as_ref().map_err(|error| anyhow!("{error:#}"))?;
+    let program = programs.get(name);
+    program.map(PathBuf::as_path).with_context(|| format!("cargo built no {name}"))
+}
+
+/// Builds the programs of these packages; gives their paths by name.
+///
+/// # Errors
+/// When one can't be built.
+pub fn build(packages: &[&str]) -> Result<BTreeMap<String, PathBuf>> {
     let test = env::current_exe()?;
     // target/PROFILE/deps/THIS_TEST
     let profile_folder = test.ancestors().nth(2).context("the test is in no target folder")?;
@@ -73,9 +102,12 @@ fn build() -> Result<BTreeMap<String, PathBuf>> {
         .args(["build", "--quiet", "--message-format", "json-render-diagnostics"])
         .args(["--profile", profile, "--target-dir"])
         .arg(target_folder)
-        .args(Function::ALL.iter().flat_map(|function| ["--package", function.name()]))
+        .args(packages.iter().flat_map(|package| ["--package", package]))
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .stdin(Stdio::null());
+    if profile == "release" && packages != [MILEPOST] {
+        cargo.args(["--config", concat!(env!("CARGO_MANIFEST_DIR"), "/../functions.toml")]);
+    }
     for (name, _) in env::vars_os() {
         if OF_THIS_PACKAGE.iter().any(|prefix| name.to_string_lossy().starts_with(prefix)) {
             cargo.env_remove(name);
@@ -83,7 +115,7 @@ fn build() -> Result<BTreeMap<String, PathBuf>> {
     }
     let output = cargo.output().context("cargo can't be started")?;
     let said = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "the functions can't be built: {said}");
+    ensure!(output.status.success(), "{packages:?} can't be built: {said}");
     let messages = output.stdout.split(|byte| *byte == b'\n');
     Ok(messages.filter_map(|message| executable(&serde_json::from_slice(message).ok()?)).collect())
 }

@@ -1,12 +1,15 @@
 //! What else ministack plays beside SQS: functions with their event sources, an HTTP API before
-//! them, and a parameter store. Each is spoken to as AWS specifies it, over plain HTTP.
+//! them, a parameter store, buckets, logs, and stacks of all these. Each is spoken to as AWS
+//! specifies it, over plain HTTP.
 //!
 //! ministack takes a function's zip file, unpacks it and runs the `bootstrap` in it under a Runtime
 //! API of its own. It hands over one batch of a FIFO queue at a time, so nothing that needs two
 //! workers can be tried on it.
 
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use anyhow::{Context, Result, ensure};
 use base64::Engine as _;
@@ -50,7 +53,7 @@ impl Cloud {
         program: &'static Path,
         variables: &Variables,
     ) -> Result<String> {
-        let zip = tokio::task::spawn_blocking(|| zipped(program)).await??;
+        let zip = zipped(program).await?;
         let function = json!({
             "FunctionName": name,
             "Runtime": "provided.al2023",
@@ -110,12 +113,62 @@ impl Cloud {
     pub async fn put_parameter(&self, name: &str, value: &str) -> Result<()> {
         let parameter =
             json!({ "Name": name, "Value": value, "Type": "SecureString", "Overwrite": true });
+        self.ask("AmazonSSM.PutParameter", &parameter).await?;
+        Ok(())
+    }
+
+    /// Calls a service that is asked by a target, as `Logs_20140328.FilterLogEvents`, in JSON.
+    ///
+    /// # Errors
+    /// When the answer is no success.
+    pub async fn ask(&self, target: &str, question: &Value) -> Result<Value> {
         let request = self
             .http
             .post(&self.endpoint)
             .header("content-type", "application/x-amz-json-1.1")
-            .header("x-amz-target", "AmazonSSM.PutParameter");
-        answered(request, &parameter).await?;
+            .header("x-amz-target", target);
+        answered(request, question).await
+    }
+
+    /// Calls a service of the query protocol; gives the XML of the answer.
+    ///
+    /// # Errors
+    /// When the answer is no success.
+    pub async fn query(&self, parameters: &[(String, String)]) -> Result<String> {
+        let mut url = reqwest::Url::parse(&self.endpoint)?;
+        url.query_pairs_mut().extend_pairs(parameters);
+        let form = url.query().unwrap_or_default().to_owned();
+        let request = self.http.post(&self.endpoint).body(form);
+        let request = request.header("content-type", "application/x-www-form-urlencoded");
+        Ok(String::from_utf8(success(request).await?)?)
+    }
+
+    /// Puts an object, as `BUCKET/KEY`; without a key it makes the bucket.
+    ///
+    /// # Errors
+    /// When the answer is no success.
+    pub async fn put_object(&self, place: &str, content: Vec<u8>) -> Result<()> {
+        success(self.http.put(format!("{}/{place}", self.endpoint)).body(content)).await?;
+        Ok(())
+    }
+
+    /// Gets a path of a service, and its JSON answer.
+    ///
+    /// # Errors
+    /// When the answer is no success.
+    pub async fn get(&self, path: &str) -> Result<Value> {
+        let answer = success(self.http.get(format!("{}{path}", self.endpoint))).await?;
+        Ok(serde_json::from_slice(&answer)?)
+    }
+
+    /// Gives a function these variables, in place of all that it had.
+    ///
+    /// # Errors
+    /// When it is refused.
+    pub async fn set_variables(&self, function: &str, variables: &Value) -> Result<()> {
+        let path = format!("/2015-03-31/functions/{function}/configuration");
+        let configuration = json!({ "Environment": { "Variables": variables } });
+        self.call(Method::PUT, &path, &configuration).await?;
         Ok(())
     }
 
@@ -133,11 +186,15 @@ impl Cloud {
 }
 
 async fn answered(request: reqwest::RequestBuilder, body: &Value) -> Result<Value> {
-    let answer = request.body(body.to_string()).send().await?;
+    Ok(serde_json::from_slice(&success(request.body(body.to_string())).await?)?)
+}
+
+async fn success(request: reqwest::RequestBuilder) -> Result<Vec<u8>> {
+    let answer = request.send().await?;
     let status = answer.status();
     let answer = answer.bytes().await?;
     ensure!(status.is_success(), "refused with {status}: {}", String::from_utf8_lossy(&answer));
-    Ok(serde_json::from_slice(&answer)?)
+    Ok(answer.into())
 }
 
 fn text(answer: &Value, name: &str) -> Result<String> {
@@ -145,14 +202,32 @@ fn text(answer: &Value, name: &str) -> Result<String> {
     Ok(text.with_context(|| format!("an answer without {name}"))?.to_owned())
 }
 
-fn zipped(program: &Path) -> Result<Vec<u8>> {
+/// The zip file of a program. Each is packed once in a process: they are large, and many tests
+/// deploy the same ones.
+pub(crate) async fn zipped(program: &Path) -> Result<Arc<[u8]>> {
+    static PACKED: Mutex<BTreeMap<PathBuf, Arc<[u8]>>> = Mutex::new(BTreeMap::new());
+    let program = program.to_owned();
+    let zip = tokio::task::spawn_blocking(move || {
+        let mut packed = PACKED.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(zip) = packed.get(&program) {
+            return Ok(zip.clone());
+        }
+        let zip: Arc<[u8]> = python(PACK, &[&program])?.into();
+        packed.insert(program, zip.clone());
+        anyhow::Ok(zip)
+    });
+    zip.await?
+}
+
+/// What a line of Python writes to standard output.
+pub(crate) fn python(line: &str, arguments: &[&Path]) -> Result<Vec<u8>> {
     let python = python_environment()?.join("bin/python");
-    let packed = Command::new(python)
-        .args(["-c", PACK])
-        .arg(program)
+    let ended = Command::new(python)
+        .args(["-c", line])
+        .args(arguments)
         .stdin(Stdio::null())
         .stderr(Stdio::inherit())
         .output()?;
-    ensure!(packed.status.success(), "{} can't be packed", program.display());
-    Ok(packed.stdout)
+    ensure!(ended.status.success(), "{arguments:?} can't be packed");
+    Ok(ended.stdout)
 }

@@ -13,7 +13,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::QueueAttributeName as Attribute;
-use sqs::client::{ClientSettings, Timeouts};
+use sqs::client::{ClientSettings, Timeouts, Trust};
 use tempfile::TempDir;
 
 /// What the environment holds.
@@ -79,6 +79,7 @@ impl Ministack {
             secret_access_key: "test".to_owned(),
             session_token: None,
             timeouts: Timeouts { attempt: Duration::from_secs(20), ..Timeouts::default() },
+            trust: Trust::Public,
         }
     }
 
@@ -113,6 +114,8 @@ impl Ministack {
         let process = Command::new(program)
             .env("GATEWAY_PORT", port.to_string())
             .env("BIND_HOST", Ipv4Addr::LOCALHOST.to_string())
+            // Its functions get this variable too, and so reach its other services.
+            .env("AWS_ENDPOINT_URL", format!("http://{}:{port}", Ipv4Addr::LOCALHOST))
             .env("LOG_LEVEL", "ERROR")
             .env("TMPDIR", folder.path())
             .stdin(Stdio::null())

@@ -25,6 +25,11 @@ impl Template {
         Self(parse(&fs::read_to_string(path).unwrap()))
     }
 
+    /// The template as JSON, for CloudFormation.
+    pub fn json(&self) -> Value {
+        self.0.clone()
+    }
+
     /// A section's entries, by name.
     pub fn section(&self, name: &str) -> &Map<String, Value> {
         self.0[name].as_object().unwrap_or_else(|| panic!("the template has no {name}"))

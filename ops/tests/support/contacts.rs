@@ -13,14 +13,24 @@ use crate::process::get;
 /// Milepost's properties of contacts, by e-mail. A value that is empty is absent.
 pub(crate) type Contacts = BTreeMap<String, Values>;
 
+/// How many contacts the simulator shows at once.
+const PAGE: usize = 1_000;
+
 /// The contacts in the simulator.
 pub(crate) async fn in_simulator(client: &reqwest::Client, portal: &str) -> Contacts {
-    let url = format!("{portal}/_portal/contacts?limit=1000");
     let mut contacts = Contacts::new();
-    for contact in get(client, &url).await["contacts"].as_array().unwrap() {
-        let properties: Values =
-            serde_json::from_value(contact["properties"].clone()).expect("values are texts");
-        contacts.insert(contact["email"].as_str().unwrap().to_owned(), ours(properties));
+    for offset in (0..).step_by(PAGE) {
+        let url = format!("{portal}/_portal/contacts?limit={PAGE}&offset={offset}");
+        let page = get(client, &url).await;
+        let page = page["contacts"].as_array().unwrap();
+        for contact in page {
+            let properties: Values =
+                serde_json::from_value(contact["properties"].clone()).expect("values are texts");
+            contacts.insert(contact["email"].as_str().unwrap().to_owned(), ours(properties));
+        }
+        if page.len() < PAGE {
+            break;
+        }
     }
     contacts
 }

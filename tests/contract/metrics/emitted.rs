@@ -7,9 +7,9 @@ use local::portal::faults::{FaultKind, FaultRule};
 use serde_json::{Value, json};
 use tests::binaries::Function;
 use tests::emulator::Emulator;
+use tests::metrics::Metric;
 use tests::template::{Template, named};
 
-use super::Metric;
 use crate::lambda::{Bench, gateway_event, module_event, track};
 
 /// The stage that the functions run in here.

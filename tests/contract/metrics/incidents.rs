@@ -12,11 +12,12 @@ use local::portal::faults::{FaultKind, FaultRule};
 use serde_json::{Value, json};
 use shared::journal::Figure;
 use shared::ports::Clock;
+use tests::metrics::Metric;
+use tests::metrics::alarm::{Alarm, gone_off};
+use tests::metrics::recording::Recording;
+use tests::metrics::watch::{Watch, ours, visible_in};
 use tests::path::Path;
 
-use super::Metric;
-use super::alarm::Alarm;
-use super::recording::Recording;
 use crate::doors::{Doors, QueueMood};
 use crate::worker::{path, started};
 
@@ -25,75 +26,38 @@ const BEGINS: usize = 30;
 const ENDS: usize = 75;
 const MINUTES: usize = 120;
 
-/// The figures that alarms look at, and who writes them.
-const FIGURES: [(Figure, &str); 5] = [
-    (Figure::EventsAccepted, "ingest"),
-    (Figure::EventsFallback, "ingest"),
-    (Figure::EventsApplied, "worker"),
-    (Figure::Parked, "worker"),
-    (Figure::ContactsCreated, "worker"),
-];
-
 /// The site with its two functions, minute by minute.
 struct Site {
     path: Path,
-    recording: Recording,
-    minute: usize,
-    /// Since when there is something on the queue.
-    waiting_since: Option<Duration>,
+    watch: Watch,
 }
 
 impl Site {
     fn open() -> Self {
-        Self { path: path(), recording: Recording::default(), minute: 0, waiting_since: None }
+        Self { path: path(), watch: Watch::default() }
     }
 
     /// Lets minutes go by until this one, in each of which come the usual events and these.
     async fn until(&mut self, minute: usize, more: impl Fn(usize) -> Vec<Value>) {
-        while self.minute < minute {
-            let mut events = usual(self.minute);
-            events.extend(more(self.minute));
+        while self.watch.minute < minute {
+            let mut events = usual(self.watch.minute);
+            events.extend(more(self.watch.minute));
             self.pass(&events).await;
         }
     }
 
     async fn pass(&mut self, events: &[Value]) {
-        let journal = self.path.journal.clone();
-        let before = FIGURES.map(|(figure, _)| journal.sum(figure));
         self.path.track_all(events).await;
         self.path.go_on_for(Duration::from_secs(60)).await;
-        for ((figure, function), before) in FIGURES.into_iter().zip(before) {
-            let since = journal.sum(figure) - before;
-            if since > 0.0 {
-                self.note(&ours(figure, function), since);
-            }
-        }
-        if let Some(left) = self.path.worker.pace.snapshot().daily_remaining {
-            self.note(&ours(Figure::DailyRemaining, "worker"), left as f64);
-        }
-
-        let depth = self.path.queues.events().depth().await.unwrap();
-        let now = self.path.clock.uptime();
-        self.waiting_since = (depth.total() > 0).then(|| self.waiting_since.unwrap_or(now));
-        let age = self.waiting_since.map_or(Duration::ZERO, |since| now - since);
-        self.note(&of_queue("EventsQueue", "ApproximateAgeOfOldestMessage"), age.as_secs_f64());
-        let visible = "ApproximateNumberOfMessagesVisible";
-        self.note(&of_queue("EventsQueue", visible), depth.visible as f64);
-        let dead = self.path.dead_letters().await.len();
-        self.note(&of_queue("DeadLetterQueue", visible), dead as f64);
-
         for milliseconds in [9.0, 11.0, 14.0, 38.0] {
-            self.note(&latency(), milliseconds);
+            self.watch.note(&latency(), milliseconds);
         }
         for function in ["IngestFunction", "WorkerFunction", "ReaderFunction"] {
-            self.note(&of_function(function, "Errors"), 0.0);
-            self.note(&of_function(function, "Throttles"), 0.0);
+            self.watch.note(&of_function(function, "Errors"), 0.0);
+            self.watch.note(&of_function(function, "Throttles"), 0.0);
         }
-        self.minute += 1;
-    }
-
-    fn note(&mut self, metric: &Metric, value: f64) {
-        self.recording.add(metric, self.minute, value);
+        let Path { journal, queues, clock, .. } = &self.path;
+        self.watch.minute_passed(journal, queues, clock).await;
     }
 }
 
@@ -110,14 +74,6 @@ fn nothing_more(_minute: usize) -> Vec<Value> {
     Vec::new()
 }
 
-fn ours(figure: Figure, function: &str) -> Metric {
-    Metric::new("Milepost", figure.name(), &[("stage", "Stage"), ("function", function)])
-}
-
-fn of_queue(queue: &str, name: &str) -> Metric {
-    Metric::new("AWS/SQS", name, &[("QueueName", &format!("{queue}.QueueName"))])
-}
-
 fn of_function(function: &str, name: &str) -> Metric {
     Metric::new("AWS/Lambda", name, &[("FunctionName", function)])
 }
@@ -131,7 +87,7 @@ fn latency() -> Metric {
 async fn calm() -> Recording {
     let mut site = Site::open();
     site.until(MINUTES, nothing_more).await;
-    site.recording
+    site.watch.recording
 }
 
 /// A day on which this happens to HubSpot, and is mended.
@@ -142,7 +98,7 @@ async fn with_hubspot<T>(breaks: impl Fn(&Path) -> T, mended: impl Fn(&Path)) ->
     site.until(ENDS, nothing_more).await;
     mended(&site.path);
     site.until(MINUTES, nothing_more).await;
-    site.recording
+    site.watch.recording
 }
 
 /// A day on which more comes than usual.
@@ -151,7 +107,7 @@ async fn with_events(more: impl Fn(usize) -> Vec<Value>) -> Recording {
     site.until(BEGINS, nothing_more).await;
     site.until(ENDS, more).await;
     site.until(MINUTES, nothing_more).await;
-    site.recording
+    site.watch.recording
 }
 
 /// How many events stood in the log when the queue was away for a moment.
@@ -162,30 +118,15 @@ async fn fallen_back() -> f64 {
     doors.journal.sum(Figure::EventsFallback)
 }
 
-/// The alarms that went off after the incident began, and those that still were at the end.
-fn alarms(recording: &Recording) -> (BTreeSet<String>, BTreeSet<String>) {
-    let (mut fired, mut last) = (BTreeSet::new(), BTreeSet::new());
-    for alarm in Alarm::all() {
-        let states = alarm.states(recording);
-        if states.contains(&true) {
-            fired.insert(alarm.section.clone());
-        }
-        if states.last() == Some(&true) {
-            last.insert(alarm.section);
-        }
-    }
-    (fired, last)
-}
-
 #[tokio::test]
 async fn each_alarm_goes_off_in_its_incident_and_none_on_a_calm_day() {
     let quiet = calm().await;
-    assert_eq!(alarms(&quiet), Default::default(), "a calm day");
+    assert_eq!(gone_off(&quiet), Default::default(), "a calm day");
 
     let mut seen = BTreeSet::new();
     let mut check = |what: &str, recording: &Recording, expected: &[&str], lasts: &[&str]| {
         let set = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
-        let found = alarms(recording);
+        let found = gone_off(recording);
         assert_eq!(found, (set(expected), set(lasts)), "{what}");
         seen.extend(found.0);
     };
@@ -238,7 +179,7 @@ async fn each_alarm_goes_off_in_its_incident_and_none_on_a_calm_day() {
         by_hand(ours(Figure::EventsFallback, "ingest"), BEGINS..BEGINS + 1, &[fallen_back().await]);
     check("the queue takes nothing", &fallback, &["events-in-fallback"], &[]);
 
-    let visible = of_queue("EventsQueue", "ApproximateNumberOfMessagesVisible");
+    let visible = visible_in("EventsQueue");
     let deep = by_hand(visible.clone(), BEGINS..BEGINS + 20, &[10_001.0]);
     check("a campaign of 100,000", &deep, &["queue-deep"], &[]);
     let short = by_hand(visible, BEGINS..BEGINS + 12, &[40_000.0]);

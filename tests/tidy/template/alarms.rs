@@ -26,7 +26,8 @@ fn an_alarm_leads_to_its_section_and_every_section_has_one() {
         assert_eq!(named(&alarm["AlarmName"]), format!("milepost-${{Stage}}-{section}"));
         named_sections.insert(section.to_owned());
     }
-    let mut written = sections(&handbook);
+    let (of_alarms, _of_incidents) = handbook.split_once("\n## Incidents\n").unwrap();
+    let mut written = sections(of_alarms);
     written.remove("operate");
     assert_eq!(named_sections, written);
 }

@@ -1,22 +1,28 @@
 //! An alarm of the template, evaluated over recorded figures as CloudWatch does: one value a period,
 //! held against the threshold; so many breaching periods in a row, and it goes off.
 //!
-//! What is missing counts as the template says, which must be `notBreaching`.
+//! What is missing counts as the template says, which must be `notBreaching`. An alarm that can't be
+//! read fails the test that asks.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "an alarm that can't be read fails its test"
+)]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
-use tests::template::{Template, named};
 
 use super::Metric;
 use super::expression::evaluate;
 use super::recording::{Recording, Statistic};
+use crate::template::{Template, named};
 
 /// One alarm.
 #[derive(Debug)]
-pub(super) struct Alarm {
+pub struct Alarm {
     /// The name of its section in docs/operate.md, which its own name ends with.
-    pub(super) section: String,
+    pub section: String,
     period_min: usize,
     periods: usize,
     breaches: fn(f64, f64) -> bool,
@@ -28,7 +34,7 @@ pub(super) struct Alarm {
 
 impl Alarm {
     /// All alarms of the template.
-    pub(super) fn all() -> Vec<Self> {
+    pub fn all() -> Vec<Self> {
         let template = Template::read();
         let names = template.of_type("AWS::CloudWatch::Alarm");
         names.iter().map(|name| Self::read(&template, template.properties(name))).collect()
@@ -90,7 +96,7 @@ impl Alarm {
     }
 
     /// Whether it is in alarm at the end of each of its periods.
-    pub(super) fn states(&self, recording: &Recording) -> Vec<bool> {
+    pub fn states(&self, recording: &Recording) -> Vec<bool> {
         let is_breaching = |nth: usize| {
             let input = |id: &str| {
                 let (metric, statistic) = &self.inputs[id];
@@ -105,4 +111,19 @@ impl Alarm {
             .map(|end| end >= self.periods && breaching[end - self.periods..end].iter().all(|b| *b))
             .collect()
     }
+}
+
+/// The alarms that went off over these figures, and those that still are on at their end; by section.
+pub fn gone_off(recording: &Recording) -> (BTreeSet<String>, BTreeSet<String>) {
+    let (mut fired, mut last) = (BTreeSet::new(), BTreeSet::new());
+    for alarm in Alarm::all() {
+        let states = alarm.states(recording);
+        if states.contains(&true) {
+            fired.insert(alarm.section.clone());
+        }
+        if states.last() == Some(&true) {
+            last.insert(alarm.section);
+        }
+    }
+    (fired, last)
 }

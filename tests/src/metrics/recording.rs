@@ -1,6 +1,7 @@
 //! Figures by the minute, as CloudWatch would have them of an hour or two.
 //!
 //! **Invariant**: what nobody wrote in a minute is missing there, and is not zero.
+#![expect(clippy::unwrap_used, reason = "a statistic that is not known here fails its test")]
 
 use std::collections::BTreeMap;
 
@@ -8,9 +9,9 @@ use super::Metric;
 
 /// Recorded figures.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Recording {
+pub struct Recording {
     /// The minutes that it has.
-    pub(super) minutes: usize,
+    pub minutes: usize,
     values: BTreeMap<Metric, BTreeMap<usize, Vec<f64>>>,
 }
 
@@ -55,13 +56,13 @@ impl Statistic {
 
 impl Recording {
     /// One more value in this minute.
-    pub(super) fn add(&mut self, metric: &Metric, minute: usize, value: f64) {
+    pub fn add(&mut self, metric: &Metric, minute: usize, value: f64) {
         self.minutes = self.minutes.max(minute + 1);
         self.values.entry(metric.clone()).or_default().entry(minute).or_default().push(value);
     }
 
     /// These values in each of these minutes, in place of what was there.
-    pub(super) fn fill(
+    pub fn fill(
         &mut self,
         metric: &Metric,
         minutes: impl IntoIterator<Item = usize>,

@@ -110,31 +110,36 @@ fn apply(operator: &str, left: f64, right: f64) -> f64 {
     }
 }
 
-#[test]
-fn an_expression_has_the_value_that_cloudwatch_gives_it() {
-    #[track_caller]
-    fn check(text: &str, expected: Option<f64>) {
-        let input = |id: &str| match id {
-            "two" => Some(2.0),
-            "none" => None,
-            other => panic!("no input {other}"),
-        };
-        assert_eq!(evaluate(text, &input), Ok(expected), "{text}");
-    }
-    check("two", Some(2.0));
-    check("none", None);
-    check("two + none", None);
-    check("FILL(none, 0) + FILL(two, 0)", Some(2.0));
-    check("1 + two * 3 - 4 / 2", Some(5.0));
-    check("(1 + two) * 3", Some(9.0));
-    check("IF(FILL(two, 0) > 0 AND FILL(none, 0) == 0, 1, 0)", Some(1.0));
-    check("IF(two < 0 OR two != 2, 1, 0.5)", Some(0.5));
-    check("IF(none > 0, 1, 0)", None);
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
 
-#[test]
-fn what_is_not_known_here_is_refused() {
-    for text in ["RATE(two)", "two +", "FILL(two)", "IF(two, 1)", "two two", "(two", "2x", ""] {
-        assert!(evaluate(text, &|_| Some(2.0)).is_err(), "{text}");
+    #[test]
+    fn an_expression_has_the_value_that_cloudwatch_gives_it() {
+        #[track_caller]
+        fn check(text: &str, expected: Option<f64>) {
+            let input = |id: &str| match id {
+                "two" => Some(2.0),
+                "none" => None,
+                other => panic!("no input {other}"),
+            };
+            assert_eq!(evaluate(text, &input), Ok(expected), "{text}");
+        }
+        check("two", Some(2.0));
+        check("none", None);
+        check("two + none", None);
+        check("FILL(none, 0) + FILL(two, 0)", Some(2.0));
+        check("1 + two * 3 - 4 / 2", Some(5.0));
+        check("(1 + two) * 3", Some(9.0));
+        check("IF(FILL(two, 0) > 0 AND FILL(none, 0) == 0, 1, 0)", Some(1.0));
+        check("IF(two < 0 OR two != 2, 1, 0.5)", Some(0.5));
+        check("IF(none > 0, 1, 0)", None);
+    }
+
+    #[test]
+    fn what_is_not_known_here_is_refused() {
+        for text in ["RATE(two)", "two +", "FILL(two)", "IF(two, 1)", "two two", "(two", "2x", ""] {
+            assert!(evaluate(text, &|_| Some(2.0)).is_err(), "{text}");
+        }
     }
 }
