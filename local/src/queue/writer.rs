@@ -2,7 +2,9 @@
 //! so that one sync to disk serves them all.
 //!
 //! In: jobs, each with somebody waiting. Out: their answers, after the commit. While a commit
-//! syncs, the next jobs collect by themselves: the busier the queue, the more a sync carries.
+//! syncs, the next jobs collect by themselves: the busier the queue, the more a sync carries. After
+//! one that carried many, those who were answered are about to ask again, and the next one waits for
+//! them a little: without that it carries half of them, and the other half waits for the one after.
 //!
 //! **Invariant**: no job is answered with success before the commit that holds it.
 
@@ -11,6 +13,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use shared::ports::QueueFault;
 use tokio::sync::{Notify, oneshot};
@@ -19,6 +22,10 @@ use super::store::Store;
 
 /// How many jobs one transaction takes, so that nobody waits for an endless one.
 const JOBS_MAX: usize = 512;
+/// A transaction waits for as many jobs as the last one had, but for no longer than this part of the
+/// time that one took, and never longer than this.
+const GATHER_PART: u32 = 4;
+const GATHER_MAX: Duration = Duration::from_millis(2);
 
 /// The handle on the thread.
 pub(super) struct Writer {
@@ -99,22 +106,23 @@ where
     }
 }
 
+/// What the last transaction says of the next one.
+#[derive(Default)]
+struct Last {
+    jobs: usize,
+    took: Duration,
+}
+
 fn serve(mut store: Store, asked: &Receiver<Option<Box<dyn Job>>>, wakes: &[Arc<Notify>; 2]) {
+    let mut last = Last::default();
     let mut open = true;
     while open {
         let Ok(Some(first)) = asked.recv() else { return };
         let mut jobs = vec![first];
-        while jobs.len() < JOBS_MAX {
-            match asked.try_recv() {
-                Ok(Some(job)) => jobs.push(job),
-                Ok(None) => {
-                    open = false;
-                    break;
-                }
-                Err(_) => break,
-            }
-        }
+        open = gather(&mut jobs, asked, &last, &store);
+        let begun_at = store.clock.uptime();
         let committed = commit(&mut store, &mut jobs);
+        last = Last { jobs: jobs.len(), took: store.clock.uptime().saturating_sub(begun_at) };
         for (wake, stirred) in wakes.iter().zip(store.take_stirred()) {
             if stirred && committed.is_ok() {
                 wake.notify_waiters();
@@ -124,6 +132,32 @@ fn serve(mut store: Store, asked: &Receiver<Option<Box<dyn Job>>>, wakes: &[Arc<
             job.answer(committed.clone());
         }
     }
+}
+
+/// Takes what was asked by now, and what is worth waiting for; whether more can come after it.
+fn gather(
+    jobs: &mut Vec<Box<dyn Job>>,
+    asked: &Receiver<Option<Box<dyn Job>>>,
+    last: &Last,
+    store: &Store,
+) -> bool {
+    let patience = GATHER_MAX.min(last.took / GATHER_PART);
+    let until = store.clock.uptime() + patience;
+    while jobs.len() < JOBS_MAX {
+        let next = match asked.try_recv() {
+            Ok(next) => next,
+            Err(_) if jobs.len() >= last.jobs => break,
+            Err(_) => match asked.recv_timeout(until.saturating_sub(store.clock.uptime())) {
+                Ok(next) => next,
+                Err(_) => break,
+            },
+        };
+        match next {
+            Some(job) => jobs.push(job),
+            None => return false,
+        }
+    }
+    true
 }
 
 /// Runs the jobs in one transaction: all of them, or none.
