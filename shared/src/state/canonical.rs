@@ -170,7 +170,7 @@ mod tests {
         for text in [
             "{}",
             r#"{"p":{"modules":{}}}"#,
-            r#"{"a":{"modules":{"m":{}}},"courses":{"s":{"modules":{}}},"p":{"completed":true,"completed_at":"2025-01-02T00:00:00.000Z","courses":{"c":{"enrolled":true,"enrollment_source":"x","modules":{"m":{"completed":true,"started":true,"started_at":"2025-01-01T00:00:00.000Z"},"n":{}}}},"enrolled":true,"started":true}}"#,
+            r#"{"a":{"modules":{"m":{}}},"courses":{"s":{"modules":{}}},"p":{"completed":true,"completed_at":"2025-01-02T00:00:00.000Z","courses":{"c":{"enrolled":true,"enrollment_source":"x y","modules":{"m":{"completed":true,"started":true,"started_at":"2025-01-01T00:00:00.000Z"},"n":{}}}},"enrolled":true,"started":true}}"#,
         ] {
             let progress = read_at_length(text).unwrap();
             assert_eq!(write(&progress), text);
@@ -188,6 +188,7 @@ mod tests {
             r#"{"p":{"enrolled":false,"modules":{}}}"#,
             r#"{"p":{"enrolled_at":"2025-01-01T00:00:00.000Z","modules":{}}}"#,
             r#"{"p":{"enrolled":true,"enrollment_source":"","modules":{}}}"#,
+            "{\"p\":{\"enrolled\":true,\"enrollment_source\":\"a\u{1f}b\",\"modules\":{}}}",
             r#"{"p":{"started":true,"modules":{}}}"#,
             r#"{"p":{"modules":{},"started":true,"started_at":"2025-01-01T00:00:00Z"}}"#,
             r#"{"p":{"modules":{"b":{},"a":{}}}}"#,
