@@ -109,5 +109,7 @@ mod tests {
         let cut = Some("2026-01-18T17:30:00.123Z".to_owned());
         assert_eq!(time("2026-01-18T18:30:00.123999+01:00"), cut);
         assert_eq!(time("9999-12-31T23:59:59-01:00"), None);
+        let beyond = DateTime::from_timestamp(253_402_300_800, 0).unwrap();
+        assert_eq!(instant(beyond), "+10000-01-01T00:00:00.000Z");
     }
 }
