@@ -25,6 +25,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use worker::Worker;
 use worker::circuit::Circuit;
+use worker::receive::Room;
 use worker::send::EventNames;
 
 use crate::console::access::{Access, Keys};
@@ -223,6 +224,7 @@ impl Stack {
             entropy: entropy.clone(),
             journal,
             catalog: settings.catalog,
+            room: Room::of(settings.worker.backend),
             settings: settings.worker,
             circuit: Circuit::default(),
             event_names: EventNames::default(),

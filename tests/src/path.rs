@@ -21,6 +21,7 @@ use shared::catalog::Catalog;
 use shared::http::{Request, Response};
 use shared::ports::{Clock, Delivery, ReceiveRequest};
 use shared::settings;
+use worker::receive::Room;
 use worker::{PASS_WORST_CASE, Worker};
 
 use simulation::clock::VirtualClock;
@@ -84,6 +85,7 @@ impl Path {
             entropy.clone(),
             journal.clone(),
         );
+        let worker_settings = settings::Worker::from_lookup(&lookup).unwrap();
         let worker = Worker {
             events: queues.events(),
             dead_letters: queues.dead_letters(),
@@ -93,7 +95,8 @@ impl Path {
             entropy,
             journal: journal.clone(),
             catalog,
-            settings: settings::Worker::from_lookup(&lookup).unwrap(),
+            room: Room::of(worker_settings.backend),
+            settings: worker_settings,
             circuit: Default::default(),
             event_names: Default::default(),
         };

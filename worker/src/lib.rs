@@ -103,6 +103,8 @@ pub struct Worker {
     pub catalog: Catalog,
     /// What it works by.
     pub settings: settings::Worker,
+    /// How much a pass takes in.
+    pub room: Room,
     /// Whether HubSpot is away.
     pub circuit: Circuit,
     /// What the portal calls our events, for the events backend.
@@ -144,7 +146,7 @@ impl Worker {
                 }
                 Some(Step::Taken(held)) => {
                     is_taking = false;
-                    is_backlog = self.room().is_full(&held);
+                    is_backlog = self.room.is_full(&held);
                     if !held.is_empty() {
                         passes += 1;
                         steps.push(Box::pin(self.pass(held, stop_at).map(Step::Passed)));
@@ -165,8 +167,7 @@ impl Worker {
         if self.may_take(stop_at) {
             let remaining = stop_at.saturating_sub(self.clock.uptime());
             let visibility = remaining + self.settings.quarantine;
-            receive::top_up(&*self.events, &*self.entropy, &mut held, self.room(), visibility)
-                .await;
+            receive::top_up(&*self.events, &*self.entropy, &mut held, self.room, visibility).await;
         }
         Step::Taken(held)
     }
@@ -181,14 +182,6 @@ impl Worker {
         self.settings.is_enabled
             && self.circuit.is_closed(self.clock.uptime())
             && self.pace.paused_until().is_none()
-    }
-
-    /// How much a pass takes in.
-    fn room(&self) -> Room {
-        match self.settings.backend {
-            Backend::Properties => Room::FOR_CONTACTS,
-            Backend::Events => Room::FOR_EVENTS,
-        }
     }
 
     async fn pass(&self, held: Vec<Held>, stop_at: Duration) -> Vec<String> {

@@ -20,6 +20,7 @@ use sqs::client::{ClientSettings, Trust};
 use sqs::event;
 use sqs::queue::SqsQueue;
 use worker::Worker;
+use worker::receive::Room;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -63,6 +64,7 @@ async fn run() -> Result<(), Error> {
         entropy,
         journal,
         catalog,
+        room: Room::of(worker.backend),
         settings: worker,
         circuit: Default::default(),
         event_names: Default::default(),

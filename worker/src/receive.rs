@@ -12,10 +12,11 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use hubspot::events::OCCURRENCES_MAX;
 use shared::ports::{Delivery, Entropy, Queue, ReceiveRequest};
+use shared::settings::Backend;
 
 use crate::held::{Held, Origin};
 
-/// How much a pass may hold.
+/// How much a pass may hold: of contacts at least as many as an invocation has messages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Room {
     /// Contacts, as message groups.
@@ -30,6 +31,14 @@ impl Room {
     pub const FOR_CONTACTS: Self = Self { contacts: 100, messages: 1_000 };
     /// For events to be sent: what one batch takes, whosoever they are.
     pub const FOR_EVENTS: Self = Self { contacts: OCCURRENCES_MAX, messages: OCCURRENCES_MAX };
+
+    /// For what is written there.
+    pub const fn of(backend: Backend) -> Self {
+        match backend {
+            Backend::Properties => Self::FOR_CONTACTS,
+            Backend::Events => Self::FOR_EVENTS,
+        }
+    }
 
     /// Whether what is held leaves none of it: then there is a backlog.
     pub fn is_full(self, held: &[Held]) -> bool {

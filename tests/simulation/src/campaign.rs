@@ -148,7 +148,9 @@ pub fn replay(family: &str, seed: u64, kill_at: Option<u64>) -> anyhow::Result<R
 pub fn kills(seeds: u64) -> anyhow::Result<Report> {
     let families: Vec<Family> = families()
         .into_iter()
-        .filter(|family| ["coalescing", "unknown outcomes", "queue"].contains(&family.name))
+        .filter(|family| {
+            ["coalescing", "backlog", "unknown outcomes", "queue"].contains(&family.name)
+        })
         .collect();
     let tally = Mutex::new(Tally::default());
     on_all_cores(seeds, |nth| {

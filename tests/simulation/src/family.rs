@@ -5,12 +5,14 @@ use std::time::Duration;
 
 use local::portal::faults::FaultKind;
 use shared::settings::Backend;
+use worker::receive::Room;
 
 use crate::fate::Strikes;
 use crate::marketer::Deed;
 use crate::queue::Troubles;
 use crate::site::Crowd;
 use crate::storm::{Spell, Storm};
+use crate::wire::SIDE_BY_SIDE;
 
 /// A family.
 #[derive(Debug, Clone)]
@@ -33,6 +35,8 @@ pub struct Family {
     pub burst_limit: u32,
     /// Where the worker writes.
     pub backend: Backend,
+    /// How much a pass takes in, where a history must have more waiting than that.
+    pub room: Option<Room>,
 }
 
 impl Family {
@@ -53,6 +57,7 @@ impl Family {
             rest_max: minutes(10),
             burst_limit: 100,
             backend: Backend::Properties,
+            room: None,
         }
     }
 
@@ -77,6 +82,7 @@ impl Family {
         when(self.storm.strikes.kill, &["process killed"]);
         when(self.storm.strikes.freeze, &["process frozen"]);
         when(f64::from(self.crowd.has_older), &["older envelope"]);
+        when(f64::from(self.room.is_some()), &[SIDE_BY_SIDE]);
         names
     }
 }
@@ -125,6 +131,9 @@ const QUEUE_TROUBLES: Troubles = Troubles {
     away: false,
 };
 
+/// Ten contacts make a backlog, so that passes go side by side in worlds of a few people.
+const FULL_SOON: Option<Room> = Some(Room { contacts: 10, messages: 20 });
+
 const DEEDS: &[Deed] = &[
     Deed::Note,
     Deed::Add,
@@ -162,6 +171,17 @@ pub fn families() -> Vec<Family> {
             ..calm("tight limit")
         },
         Family { storm: storm(minutes(2), unknown_outcomes()), ..calm("unknown outcomes") },
+        Family {
+            crowd: Crowd { people: (15, 15), has_doomed: true, ..calm("").crowd },
+            events: (40, 40),
+            pause_max: Duration::from_millis(20),
+            room: FULL_SOON,
+            storm: Storm {
+                strikes: Strikes { kill: 0.01, ..Strikes::default() },
+                ..storm(minutes(2), unknown_outcomes())
+            },
+            ..calm("backlog")
+        },
         Family {
             storm: Storm {
                 spells: vec![Spell::BusyOthers, Spell::ClockSkew, Spell::DaySpent],
@@ -262,6 +282,25 @@ pub fn families() -> Vec<Family> {
             },
             backend: Backend::Events,
             ..calm("events backend")
+        },
+        Family {
+            crowd: Crowd { people: (15, 15), counts_events: true, ..calm("").crowd },
+            events: (40, 40),
+            pause_max: Duration::from_millis(20),
+            room: FULL_SOON,
+            storm: Storm {
+                strikes: Strikes { kill: 0.01, ..Strikes::default() },
+                ..storm(
+                    minutes(2),
+                    vec![
+                        ("cut after applying", FaultKind::CutAfter, 0.08),
+                        ("lands 11 s late", FaultKind::LateLanding { after_ms: 11_000 }, 0.08),
+                        ("slow answer", FaultKind::Slow { wait_ms: 5_000 }, 0.05),
+                    ],
+                )
+            },
+            backend: Backend::Events,
+            ..calm("backlog of events")
         },
         everything(),
     ]

@@ -4,7 +4,8 @@
 //! process awaits nothing but its ports; so the points are all its awaits.
 //!
 //! **Invariant**: a process that was killed takes no further step, and one that stands still takes
-//! none before its time is over, whatever it waited for came meanwhile.
+//! none before its time is over, whatever it waited for came meanwhile; but those that passes side by
+//! side take in the same instant.
 
 use std::pin::pin;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -123,7 +124,7 @@ impl Fate {
     async fn pass(&self, may_freeze: bool) {
         let state = self.fates.next(may_freeze);
         if state != State::Alive {
-            *self.state() = state;
+            self.strike(state);
             // `live` looks at the state when this poll is over, and does not poll again too soon.
             yield_once().await;
         }
@@ -149,6 +150,14 @@ impl Fate {
                 }
                 Err(_) => return None,
             }
+        }
+    }
+
+    /// A pass beside the one that was struck may be struck in the same instant.
+    fn strike(&self, struck: State) {
+        let mut state = self.state();
+        if *state != State::Killed {
+            *state = struck;
         }
     }
 

@@ -93,7 +93,7 @@ impl Transport for HeldTransport {
         self.fate.brink().await;
         let flight = self.wire.leaves(&self.process, &request);
         let answer = self.door.call(request).await;
-        self.wire.answered(flight, &answer);
+        flight.answered(&answer);
         self.fate.point().await;
         answer
     }

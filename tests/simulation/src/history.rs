@@ -13,6 +13,7 @@ use shared::settings::Backend;
 use crate::audit::Audit;
 use crate::drive::Task;
 use crate::family::Family;
+use crate::fate::Strikes;
 use crate::marketer::meddle;
 use crate::people::People;
 use crate::site::{self, catalog, grown_catalog};
@@ -29,7 +30,8 @@ pub struct Options {
     pub kill_at: Option<u64>,
     /// Whether the trace is kept.
     pub keeps_trace: bool,
-    /// A smaller history, for runs that are repeated once for each point.
+    /// A smaller history, for runs that are repeated once for each point; no process is killed at any
+    /// other.
     pub is_small: bool,
 }
 
@@ -62,6 +64,7 @@ pub fn run(family: &Family, seed: u64, options: Options) -> Outcome {
         catalog: catalog(),
         backend: family.backend,
         burst_limit: family.burst_limit,
+        room: family.room,
         workers: WORKERS,
         kill_at: options.kill_at,
         keeps_trace: options.keeps_trace,
@@ -98,13 +101,15 @@ fn live(world: &World, family: &Family, options: Options) -> Outcome {
 
     let begun_at = world.clock.uptime();
     let until = begun_at + family.storm.lasts;
+    let mut storm = family.storm.clone();
     let mut events = family.events.0 + world.below(family.events.1 + 1);
     if options.is_small {
-        events = 4 + events % 4;
+        events = (events / 4).max(4);
+        storm.strikes = Strikes::default();
     }
     let scripts: Vec<Task<'_>> = vec![
         Box::pin(site::post(world, &people, &family.crowd, events, family.pause_max, until)),
-        Box::pin(rage(world, &family.storm)),
+        Box::pin(rage(world, &storm)),
         Box::pin(async {
             if !family.deeds.is_empty() {
                 meddle(world, &people, family.deeds, until).await;

@@ -14,10 +14,14 @@ use serde_json::Value;
 use shared::ports::Clock as _;
 
 use crate::clock::VirtualClock;
+use crate::fired::Fired;
 use crate::trace::Trace;
 
 /// The latest that a request may still be applied after it arrived.
 const LANDS_WITHIN: Duration = Duration::from_secs(25);
+
+/// What is counted when a process calls while another call of its own is under way.
+pub const SIDE_BY_SIDE: &str = "calls side by side";
 
 /// HubSpot's window.
 const WINDOW: Duration = Duration::from_secs(10);
@@ -27,6 +31,7 @@ pub struct Wire {
     clock: VirtualClock,
     portal: Arc<Portal>,
     trace: Arc<Trace>,
+    fired: Arc<Fired>,
     state: Mutex<State>,
 }
 
@@ -34,6 +39,8 @@ pub struct Wire {
 struct State {
     /// When each request left.
     left_at: Vec<Duration>,
+    /// By process: how many requests are under way.
+    under_way: BTreeMap<String, u32>,
     /// By contact: the writes that may still be applied.
     held: BTreeMap<String, Vec<Held>>,
     violations: Vec<String>,
@@ -45,8 +52,11 @@ struct Held {
     until: Option<Duration>,
 }
 
-/// A request under way.
+/// A request under way. Dropped without an answer, it was its process that was killed: what was sent
+/// may still be applied.
 pub struct Flight {
+    wire: Arc<Wire>,
+    process: String,
     number: usize,
     begun_at: Duration,
     targets: Vec<String>,
@@ -54,8 +64,13 @@ pub struct Flight {
 
 impl Wire {
     /// A wire to this portal.
-    pub fn new(clock: VirtualClock, portal: Arc<Portal>, trace: Arc<Trace>) -> Self {
-        Self { clock, portal, trace, state: Mutex::default() }
+    pub fn new(
+        clock: VirtualClock,
+        portal: Arc<Portal>,
+        trace: Arc<Trace>,
+        fired: Arc<Fired>,
+    ) -> Self {
+        Self { clock, portal, trace, fired, state: Mutex::default() }
     }
 
     /// What was seen that must not be.
@@ -80,14 +95,21 @@ impl Wire {
     }
 
     /// A request leaves for HubSpot.
-    pub fn leaves(&self, process: &str, request: &Request) -> Flight {
+    pub fn leaves(self: &Arc<Self>, process: &str, request: &Request) -> Flight {
         let now = self.clock.uptime();
         let targets = self.targets(request);
         let path = request.path.split('?').next().unwrap_or_default();
         self.trace.note(now, format_args!("{process} calls {path} {targets:?}"));
         let mut state = self.state();
         state.left_at.push(now);
-        let flight = Flight { number: state.left_at.len(), begun_at: now, targets };
+        let number = state.left_at.len();
+        let under_way = state.under_way.entry(process.into()).or_default();
+        if *under_way > 0 {
+            self.fired.strike(SIDE_BY_SIDE);
+        }
+        *under_way += 1;
+        let flight =
+            Flight { wire: self.clone(), process: process.into(), number, begun_at: now, targets };
         for target in &flight.targets {
             let held = state.held.entry(target.clone()).or_default();
             held.retain(|held| held.until.is_none_or(|until| until > now));
@@ -99,27 +121,6 @@ impl Wire {
             }
         }
         flight
-    }
-
-    /// Its answer came, or that there will be none.
-    pub fn answered(&self, flight: Flight, answer: &Result<Answer, NoAnswer>) {
-        let outcome = match answer {
-            Ok(answer) => answer.status.to_string(),
-            Err(NoAnswer::NotSent(_)) => "not sent".into(),
-            Err(NoAnswer::Unknown(_)) => "no answer".into(),
-        };
-        self.trace.note(self.clock.uptime(), format_args!("  {outcome}"));
-        let may_land = matches!(answer, Err(NoAnswer::Unknown(_)));
-        let mut state = self.state();
-        for target in &flight.targets {
-            let Some(held) = state.held.get_mut(target) else { continue };
-            if may_land {
-                let mine = held.iter_mut().filter(|held| held.flight == flight.number);
-                mine.for_each(|held| held.until = Some(flight.begun_at + LANDS_WITHIN));
-            } else {
-                held.retain(|held| held.flight != flight.number);
-            }
-        }
     }
 
     /// The contacts that a request writes.
@@ -145,5 +146,38 @@ impl Wire {
 
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Flight {
+    /// Its answer came, or that there will be none.
+    pub fn answered(mut self, answer: &Result<Answer, NoAnswer>) {
+        let outcome = match answer {
+            Ok(answer) => answer.status.to_string(),
+            Err(NoAnswer::NotSent(_)) => "not sent".into(),
+            Err(NoAnswer::Unknown(_)) => "no answer".into(),
+        };
+        self.wire.trace.note(self.wire.clock.uptime(), format_args!("  {outcome}"));
+        if !matches!(answer, Err(NoAnswer::Unknown(_))) {
+            let mut state = self.wire.state();
+            for target in self.targets.drain(..) {
+                let held = state.held.entry(target).or_default();
+                held.retain(|held| held.flight != self.number);
+            }
+        }
+    }
+}
+
+impl Drop for Flight {
+    fn drop(&mut self) {
+        let mut state = self.wire.state();
+        if let Some(under_way) = state.under_way.get_mut(&self.process) {
+            *under_way -= 1;
+        }
+        for target in &self.targets {
+            let held = state.held.get_mut(target).into_iter().flatten();
+            let mine = held.filter(|held| held.flight == self.number);
+            mine.for_each(|held| held.until = Some(self.begun_at + LANDS_WITHIN));
+        }
     }
 }

@@ -24,6 +24,7 @@ use shared::http::{Request, Response};
 use shared::ports::{Clock, Delivery, Entropy, Queue, ReceiveRequest};
 use shared::settings::{self, Backend};
 use tokio::sync::Notify;
+use worker::receive::Room;
 use worker::{PASS_WORST_CASE, Worker};
 
 use crate::clock::VirtualClock;
@@ -69,6 +70,8 @@ pub struct WorldSettings {
     pub quarantine: Option<Duration>,
     /// `PROGRESS_BACKEND`
     pub backend: Backend,
+    /// How much a pass takes in; `None` is what it is by default.
+    pub room: Option<Room>,
     /// The point at which a process is killed, counted over all of them.
     pub kill_at: Option<u64>,
     /// Whether the trace can be read.
@@ -88,6 +91,7 @@ impl WorldSettings {
             heeds_trace_ids: true,
             quarantine: None,
             backend: Backend::Properties,
+            room: None,
             kill_at: None,
             keeps_trace: false,
         }
@@ -174,7 +178,7 @@ impl World {
         let events = queue(settings.window).with_redrive(RECEIVES_MAX, &dead_letters);
         let fates =
             Arc::new(Fates::new(clock.clone(), settings.seed, fired.clone(), settings.kill_at));
-        let wire = Arc::new(Wire::new(clock.clone(), portal.clone(), trace.clone()));
+        let wire = Arc::new(Wire::new(clock.clone(), portal.clone(), trace.clone(), fired.clone()));
         let ingest = Ingest::new(
             settings::Door::from_lookup(&lookup(settings)).unwrap(),
             Arc::new(events.clone()),
@@ -246,6 +250,7 @@ impl World {
             entropy: self.chance.clone(),
             journal: self.journal.clone(),
             catalog: locked(&self.catalog).clone(),
+            room: self.settings.room.unwrap_or(Room::of(worker_settings.backend)),
             settings: worker_settings,
             circuit: Default::default(),
             event_names: Default::default(),
