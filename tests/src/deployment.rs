@@ -2,7 +2,7 @@
 //! what it does with a later one.
 //!
 //! The short resources are expanded by AWS's own translator, which ministack calls. The template is
-//! the repository's, but for what [`for_ministack`] lists, and each change there first holds the
+//! the repository's, but for what `for_ministack` lists, and each change there first holds the
 //! template to what it replaces.
 
 use std::collections::{BTreeMap, BTreeSet};

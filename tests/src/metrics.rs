@@ -1,7 +1,7 @@
 //! CloudWatch, as far as the template uses it: figures by the minute, and its alarms over them.
 //!
 //! [`watch`] reads the figures off a journal and two queues; [`recording`] keeps them; [`alarm`]
-//! reads the alarms from the template as it is deployed, with [`expression`] for their metric math.
+//! reads the alarms from the template as it is deployed, with `expression` for their metric math.
 
 pub mod alarm;
 mod expression;
