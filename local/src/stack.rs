@@ -25,7 +25,6 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use worker::Worker;
 use worker::circuit::Circuit;
-use worker::receive::Room;
 use worker::send::EventNames;
 
 use crate::console::access::{Access, Keys};
@@ -224,7 +223,7 @@ impl Stack {
             entropy: entropy.clone(),
             journal,
             catalog: settings.catalog,
-            room: Room::of(settings.worker.backend),
+            room: None,
             settings: settings.worker,
             circuit: Circuit::default(),
             event_names: EventNames::default(),

@@ -20,7 +20,6 @@ use shared::ports::Clock;
 use shared::settings::Backend;
 use simulation::world::{World, WorldSettings};
 use tests::path::Path;
-use worker::receive::Room;
 
 use crate::golden;
 
@@ -44,7 +43,6 @@ fn crowd(people: usize) -> Vec<Value> {
 fn bare_path() -> Path {
     let mut path = Path::new(golden::catalog());
     path.worker.settings.backend = Backend::Events;
-    path.worker.room = Room::of(Backend::Events);
     path
 }
 

@@ -12,7 +12,6 @@ use shared::journal::Figure;
 use shared::ports::{Clock as _, Outgoing};
 use shared::settings::Backend;
 use tests::path::Path;
-use worker::receive::Room;
 
 use crate::worker::{add, started};
 
@@ -235,7 +234,6 @@ async fn a_delete_that_fails_is_made_again_and_drops_nothing_before() {
 async fn the_events_backend_forgets_too_and_has_nothing_to_recompute() {
     let mut path = path();
     path.worker.settings.backend = Backend::Events;
-    path.worker.room = Room::of(Backend::Events);
     path.portal.define_milepost_events();
     add(&path, &[("email", ADA), ("hhl_progress_state", STATE)]);
     path.track(&started(ADA, "before")).await;

@@ -21,7 +21,6 @@ use shared::catalog::Catalog;
 use shared::http::{Request, Response};
 use shared::ports::{Clock, Delivery, ReceiveRequest};
 use shared::settings;
-use worker::receive::Room;
 use worker::{PASS_WORST_CASE, Worker};
 
 use simulation::clock::VirtualClock;
@@ -85,7 +84,6 @@ impl Path {
             entropy.clone(),
             journal.clone(),
         );
-        let worker_settings = settings::Worker::from_lookup(&lookup).unwrap();
         let worker = Worker {
             events: queues.events(),
             dead_letters: queues.dead_letters(),
@@ -95,8 +93,8 @@ impl Path {
             entropy,
             journal: journal.clone(),
             catalog,
-            room: Room::of(worker_settings.backend),
-            settings: worker_settings,
+            room: None,
+            settings: settings::Worker::from_lookup(&lookup).unwrap(),
             circuit: Default::default(),
             event_names: Default::default(),
         };

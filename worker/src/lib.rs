@@ -103,8 +103,8 @@ pub struct Worker {
     pub catalog: Catalog,
     /// What it works by.
     pub settings: settings::Worker,
-    /// How much a pass takes in.
-    pub room: Room,
+    /// How much a pass takes in; `None` is what one call of the backend takes.
+    pub room: Option<Room>,
     /// Whether HubSpot is away.
     pub circuit: Circuit,
     /// What the portal calls our events, for the events backend.
@@ -146,7 +146,7 @@ impl Worker {
                 }
                 Some(Step::Taken(held)) => {
                     is_taking = false;
-                    is_backlog = self.room.is_full(&held);
+                    is_backlog = self.room().is_full(&held);
                     if !held.is_empty() {
                         passes += 1;
                         steps.push(Box::pin(self.pass(held, stop_at).map(Step::Passed)));
@@ -167,7 +167,8 @@ impl Worker {
         if self.may_take(stop_at) {
             let remaining = stop_at.saturating_sub(self.clock.uptime());
             let visibility = remaining + self.settings.quarantine;
-            receive::top_up(&*self.events, &*self.entropy, &mut held, self.room, visibility).await;
+            receive::top_up(&*self.events, &*self.entropy, &mut held, self.room(), visibility)
+                .await;
         }
         Step::Taken(held)
     }
@@ -182,6 +183,10 @@ impl Worker {
         self.settings.is_enabled
             && self.circuit.is_closed(self.clock.uptime())
             && self.pace.paused_until().is_none()
+    }
+
+    fn room(&self) -> Room {
+        self.room.unwrap_or_else(|| Room::of(self.settings.backend))
     }
 
     async fn pass(&self, held: Vec<Held>, stop_at: Duration) -> Vec<String> {

@@ -20,7 +20,6 @@ use sqs::client::{ClientSettings, Trust};
 use sqs::event;
 use sqs::queue::SqsQueue;
 use worker::Worker;
-use worker::receive::Room;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -64,7 +63,7 @@ async fn run() -> Result<(), Error> {
         entropy,
         journal,
         catalog,
-        room: Room::of(worker.backend),
+        room: None,
         settings: worker,
         circuit: Default::default(),
         event_names: Default::default(),

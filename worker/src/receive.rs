@@ -16,7 +16,7 @@ use shared::settings::Backend;
 
 use crate::held::{Held, Origin};
 
-/// How much a pass may hold: of contacts at least as many as an invocation has messages.
+/// How much a pass may hold, besides what the invocation brought.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Room {
     /// Contacts, as message groups.
@@ -107,12 +107,15 @@ fn wanted(held: &[Held], room: Room) -> usize {
         .min(PARALLEL_MAX * RECEIVE_MAX)
 }
 
-/// Takes out the contacts that are too many, whole, to be handed back at once.
+/// Takes out the contacts that are too many, whole, to be handed back at once. What the invocation
+/// brought stays: its event source deletes what is not said to have failed.
 fn take_surplus(held: &mut Vec<Held>, room: Room) -> Vec<(Delivery, Duration)> {
     let mut kept = BTreeSet::new();
     let (within, beyond) = std::mem::take(held).into_iter().partition(|held: &Held| {
         let group = &held.delivery.group;
-        kept.contains(group) || (kept.len() < room.contacts && kept.insert(group.clone()))
+        let is_ours = held.origin == Origin::Invocation;
+        kept.contains(group)
+            || ((is_ours || kept.len() < room.contacts) && kept.insert(group.clone()))
     });
     *held = within;
     let beyond: Vec<Held> = beyond;

@@ -250,7 +250,7 @@ impl World {
             entropy: self.chance.clone(),
             journal: self.journal.clone(),
             catalog: locked(&self.catalog).clone(),
-            room: self.settings.room.unwrap_or(Room::of(worker_settings.backend)),
+            room: self.settings.room,
             settings: worker_settings,
             circuit: Default::default(),
             event_names: Default::default(),

@@ -7,8 +7,11 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use shared::journal::Figure;
+use shared::ports::{Queue as _, ReceiveRequest};
 use simulation::drive::drive;
 use simulation::world::{World, WorldSettings};
+use worker::held::{Held, Origin};
+use worker::receive::{Room, top_up};
 
 const HOUR: Duration = Duration::from_secs(3_600);
 const ANSWER: Duration = Duration::from_secs(2);
@@ -58,4 +61,25 @@ fn a_lone_event_is_followed_by_one_look_for_more() {
     world.run(post(&world, 1), HOUR);
     let asked = world.events.asked();
     assert_eq!((asked.sends, asked.invocations, asked.receives, asked.settles), (1, 1, 1, 1));
+}
+
+#[test]
+fn what_an_invocation_brought_is_never_handed_back_for_want_of_room() {
+    let world = world();
+    let invoked = async {
+        post(&world, 30).await;
+        let request = ReceiveRequest {
+            messages_max: 10,
+            visibility: HOUR,
+            wait: Duration::from_secs(20),
+            attempt_id: "first".into(),
+        };
+        let brought = world.events.receive(request).await.unwrap();
+        let of_invocation = |delivery| Held { delivery, origin: Origin::Invocation };
+        let mut held: Vec<Held> = brought.into_iter().map(of_invocation).collect();
+        let room = Room { contacts: 3, messages: 30 };
+        top_up(&world.events, &*world.chance, &mut held, room, HOUR).await;
+        assert_eq!(held.len(), 10);
+    };
+    drive(&world.clock, vec![Box::pin(invoked)], HOUR).unwrap();
 }
