@@ -4,13 +4,14 @@
 //! **Invariant**: dates never go back, the lists never lose a course, a state that can't be read
 //! changes nothing, and no state is ever made from the other values.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use chrono::{DateTime, NaiveDate, Utc};
 
 use crate::catalog::Catalog;
 use crate::event::Page;
 use crate::facts::{Claim, Facts, Progress, Viewed};
+use crate::limits::units;
 use crate::properties::{
     COMPLETED_COURSES, ENROLLED_COURSES, LAST_ACTIVITY, LAST_VIEWED_AT, LAST_VIEWED_SLUG,
     LAST_VIEWED_TYPE, PROGRESS_STATE, PROGRESS_SUMMARY, PROGRESS_UPDATED_AT, TEXT_CHARS_MAX,
@@ -78,7 +79,7 @@ pub fn milestones(
     }
 
     let state = state::write(&after);
-    let state_chars = state.encode_utf16().count();
+    let state_chars = units(&state);
     if state_chars > TEXT_CHARS_MAX && after != before {
         return Err(StateFault::TooLarge { chars: state_chars });
     }
@@ -114,18 +115,19 @@ pub fn milestones(
         let total = after.all_modules().filter(|module| module.completed.is_some()).count();
         want(TOTAL_PROGRESS, total.to_string());
     }
-    if let Some(activity) = facts.activity.map(|at| at.date_naive()) {
-        for name in [LAST_ACTIVITY, PROGRESS_UPDATED_AT] {
-            let latest = text(stored, name).and_then(date).map_or(activity, |d| d.max(activity));
-            want(name, latest.to_string());
-        }
-    }
     if let Some(viewed) = &facts.viewed
         && last_viewed(stored).is_none_or(|last| last <= *viewed)
     {
         want(LAST_VIEWED_TYPE, viewed.page.content_type.clone());
         want(LAST_VIEWED_SLUG, viewed.page.slug.clone());
         want(LAST_VIEWED_AT, state::instant(viewed.at));
+    }
+    if let Some(activity) = facts.activity.map(|at| at.date_naive()) {
+        for name in [LAST_ACTIVITY, PROGRESS_UPDATED_AT] {
+            if text(stored, name).and_then(date).is_none_or(|held| held < activity) {
+                changed.insert(name.to_owned(), activity.to_string());
+            }
+        }
     }
 
     let unsupported_claims =
@@ -137,7 +139,6 @@ pub fn milestones(
 fn holds(stored: &Values, name: &str, value: &str) -> bool {
     let Some(held) = text(stored, name) else { return value.is_empty() };
     match name {
-        LAST_ACTIVITY | PROGRESS_UPDATED_AT => date(held) == date(value),
         LAST_VIEWED_AT => time(held).is_some() && time(held) == time(value),
         TOTAL_PROGRESS => match (held.parse::<f64>(), value.parse::<f64>()) {
             (Ok(held), Ok(value)) => held == value,
@@ -171,8 +172,10 @@ pub fn summary(progress: &Progress) -> String {
 
 fn list<'a>(held: Option<&'a str>, more: impl Iterator<Item = &'a String>) -> String {
     let held = held.unwrap_or_default().split(';').map(str::trim).filter(|slug| !slug.is_empty());
-    let slugs: BTreeSet<&str> = held.chain(more.map(String::as_str)).collect();
-    slugs.into_iter().collect::<Vec<_>>().join(";")
+    let mut slugs: Vec<&str> = held.chain(more.map(String::as_str)).collect();
+    slugs.sort_unstable();
+    slugs.dedup();
+    slugs.join(";")
 }
 
 fn last_viewed(stored: &Values) -> Option<Viewed> {

@@ -16,7 +16,6 @@ use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
 pub use self::instants::{instant, time_of};
-use self::written::Written;
 use crate::facts::{Course, Enrolment, Module, Pathway, Progress, Reached};
 
 /// The key of the standalone courses; every other key is a pathway.
@@ -205,15 +204,14 @@ fn wrong(path: &'static str, found: &Value, wanted: &'static str) -> CorruptStat
 }
 
 /// Writes a state in its one canonical form.
-#[expect(clippy::expect_used, reason = "every key is a text; no default may stand for a state")]
 pub fn write(progress: &Progress) -> String {
-    serde_json::to_string(&Written(progress)).expect("a state has a written form")
+    written::write(progress)
 }
 
 /// The state as JSON, for answers.
-#[expect(clippy::expect_used, reason = "every key is a text; no default may stand for a state")]
+#[expect(clippy::expect_used, reason = "what is written is JSON; no default may stand for a state")]
 pub fn to_value(progress: &Progress) -> Value {
-    serde_json::to_value(Written(progress)).expect("a state has a written form")
+    serde_json::from_str(&write(progress)).expect("a written state is JSON")
 }
 
 #[cfg(test)]

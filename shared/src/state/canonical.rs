@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 
 use super::STANDALONE;
-use super::instants::canonical_time;
+use super::instants::{TIME_BYTES, canonical_time};
 use crate::facts::{Course, Enrolment, Module, Pathway, Progress, Reached};
 use crate::limits::is_key;
 
@@ -92,7 +92,11 @@ impl<'a> Reader<'a> {
         if !self.field(key) {
             return Some(None);
         }
-        Some(Some(canonical_time(self.string()?)?))
+        self.token("\"")?;
+        let (text, rest) = self.rest.split_at_checked(TIME_BYTES)?;
+        self.rest = rest;
+        self.token("\"")?;
+        Some(Some(canonical_time(text)?))
     }
 
     fn field_of_members<T>(

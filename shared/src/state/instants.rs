@@ -5,16 +5,17 @@
 //!
 //! **Invariant**: what is written reads as the same time, to the millisecond.
 
-use std::fmt::{self, Display, Formatter};
-
 use chrono::{DateTime, Datelike, NaiveDate, SecondsFormat, SubsecRound, Timelike, Utc};
 
+/// The length of the canonical form.
+pub(super) const TIME_BYTES: usize = 24;
+
 /// `0000-00-00T00:00:00.000Z`, to be filled with digits.
-const FORM: [u8; 24] = *b"0000-00-00T00:00:00.000Z";
+const FORM: [u8; TIME_BYTES] = *b"0000-00-00T00:00:00.000Z";
 
 /// A time as the state and the properties hold it: `YYYY-MM-DDTHH:MM:SS.sssZ`.
 pub fn instant(time: DateTime<Utc>) -> String {
-    Instant(time).to_string()
+    InstantText::of(time).as_str().to_owned()
 }
 
 /// The time that a text in RFC 3339 gives, cut to milliseconds, if [`instant`] can write it: an
@@ -28,7 +29,7 @@ pub fn time_of(text: &str) -> Option<DateTime<Utc>> {
 
 /// The time of a text in the canonical form; `None` is any other form, or no time.
 pub(super) fn canonical_time(text: &str) -> Option<DateTime<Utc>> {
-    let text: &[u8; 24] = text.as_bytes().try_into().ok()?;
+    let text: &[u8; TIME_BYTES] = text.as_bytes().try_into().ok()?;
     let is_as_the_form = |(byte, form): (&u8, &u8)| match form {
         b'0' => byte.is_ascii_digit(),
         mark => byte == mark,
@@ -45,16 +46,19 @@ pub(super) fn canonical_time(text: &str) -> Option<DateTime<Utc>> {
     Some(time?.and_utc())
 }
 
-/// A time that is shown in the canonical form.
-pub(super) struct Instant(pub(super) DateTime<Utc>);
+/// A time as it is written. Nearly none is allocated: a state has two of them for each module.
+pub(super) enum InstantText {
+    Canonical([u8; TIME_BYTES]),
+    /// What has no place in that form: a year of more digits, a leap second.
+    Other(String),
+}
 
-impl Display for Instant {
-    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        let Self(time) = self;
+impl InstantText {
+    pub(super) fn of(time: DateTime<Utc>) -> Self {
         let (year, milli) = (time.year(), time.nanosecond() / 1_000_000);
         // A leap second counts beyond its thousand milliseconds.
         if !(0..=9999).contains(&year) || milli > 999 {
-            return f.write_str(&time.to_rfc3339_opts(SecondsFormat::Millis, true));
+            return Self::Other(time.to_rfc3339_opts(SecondsFormat::Millis, true));
         }
         let mut text = FORM;
         let mut put = |number: u32, from: usize, to: usize| {
@@ -71,7 +75,14 @@ impl Display for Instant {
         put(time.minute(), 14, 16);
         put(time.second(), 17, 19);
         put(milli, 20, 23);
-        f.write_str(str::from_utf8(&text).unwrap_or_default())
+        Self::Canonical(text)
+    }
+
+    pub(super) fn as_str(&self) -> &str {
+        match self {
+            Self::Canonical(text) => str::from_utf8(text).unwrap_or_default(),
+            Self::Other(text) => text,
+        }
     }
 }
 

@@ -4,148 +4,182 @@
 //! **Invariant**: equal states are equal texts.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::iter::Peekable;
 
-use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Value, map};
 
 use super::STANDALONE;
-use super::instants::Instant;
+use super::instants::InstantText;
 use crate::facts::{Course, Enrolment, Module, Pathway, Progress, Reached, Unknown};
 
-/// Something that has a written form. The types that compute have none of their own: this one is a
-/// promise to whoever reads the property.
-pub(super) struct Written<'a, T>(pub(super) &'a T);
+/// The capacity of a text to start with: that of a state of some ten modules.
+const BYTES_AT_FIRST: usize = 2_048;
 
-impl Serialize for Written<'_, Progress> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Progress { pathways, courses, unknown } = self.0;
-        let mut fields = Fields::of(serializer, unknown)?;
+/// Writes a state.
+pub(super) fn write(progress: &Progress) -> String {
+    let mut writer = Writer { text: String::with_capacity(BYTES_AT_FIRST) };
+    writer.progress(progress);
+    writer.text
+}
+
+/// The text so far. Each part of a state is put with its keys in their order.
+struct Writer {
+    text: String,
+}
+
+/// The keys of an object that Milepost does not know, as far as they are not yet put.
+type Left<'a> = Peekable<map::Iter<'a>>;
+
+impl Writer {
+    fn progress(&mut self, progress: &Progress) {
+        let Progress { pathways, courses, unknown } = progress;
+        let mut left = self.open(unknown);
         let is_before = |slug: &&String| slug.as_str() < STANDALONE;
         let before = pathways.keys().take_while(is_before).count();
-        for (slug, pathway) in pathways.iter().take(before) {
-            fields.put(slug, &Written(pathway))?;
-        }
+        self.pathways(&mut left, pathways.iter().take(before));
         if !courses.is_empty() {
-            fields.put(STANDALONE, &Written(courses))?;
+            self.known(&mut left, STANDALONE);
+            self.members(courses, Self::course);
         }
-        for (slug, pathway) in pathways.iter().skip(before) {
-            fields.put(slug, &Written(pathway))?;
-        }
-        fields.end()
-    }
-}
-
-impl Serialize for Written<'_, Pathway> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Pathway { enrolled, started, completed, courses, modules, unknown } = self.0;
-        let mut fields = Fields::of(serializer, unknown)?;
-        fields.put_reached("completed", "completed_at", *completed)?;
-        if !courses.is_empty() {
-            fields.put(STANDALONE, &Written(courses))?;
-        }
-        fields.put_enrolment(enrolled.as_ref())?;
-        if !modules.is_empty() || courses.is_empty() {
-            fields.put("modules", &Written(modules))?;
-        }
-        fields.put_reached("started", "started_at", *started)?;
-        fields.end()
-    }
-}
-
-impl Serialize for Written<'_, Course> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Course { enrolled, started, completed, modules, unknown } = self.0;
-        let mut fields = Fields::of(serializer, unknown)?;
-        fields.put_reached("completed", "completed_at", *completed)?;
-        fields.put_enrolment(enrolled.as_ref())?;
-        fields.put("modules", &Written(modules))?;
-        fields.put_reached("started", "started_at", *started)?;
-        fields.end()
-    }
-}
-
-impl Serialize for Written<'_, Module> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Module { started, completed, unknown } = self.0;
-        let mut fields = Fields::of(serializer, unknown)?;
-        fields.put_reached("completed", "completed_at", *completed)?;
-        fields.put_reached("started", "started_at", *started)?;
-        fields.end()
-    }
-}
-
-impl<T> Serialize for Written<'_, BTreeMap<String, T>>
-where
-    for<'a> Written<'a, T>: Serialize,
-{
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.0.iter().map(|(slug, member)| (slug, Written(member))))
-    }
-}
-
-impl Serialize for Instant {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
-    }
-}
-
-/// An object under way. Known fields are put in the order of their keys; those that are unknown
-/// come in between.
-struct Fields<'a, M> {
-    map: M,
-    unknown: Peekable<map::Iter<'a>>,
-}
-
-impl<'a, M: SerializeMap> Fields<'a, M> {
-    fn of<S: Serializer<SerializeMap = M>>(
-        serializer: S,
-        unknown: &'a Unknown,
-    ) -> Result<Self, S::Error> {
-        Ok(Self { map: serializer.serialize_map(None)?, unknown: unknown.iter().peekable() })
+        self.pathways(&mut left, pathways.iter().skip(before));
+        self.close(left);
     }
 
-    fn put(&mut self, key: &str, value: &impl Serialize) -> Result<(), M::Error> {
-        self.put_unknown_before(key)?;
-        self.map.serialize_entry(key, value)
-    }
-
-    fn put_reached(
+    fn pathways<'a>(
         &mut self,
-        flag: &str,
-        at: &str,
-        reached: Option<Reached>,
-    ) -> Result<(), M::Error> {
-        let Some(Reached { at: time }) = reached else { return Ok(()) };
-        self.put(flag, &true)?;
-        time.map_or(Ok(()), |time| self.put(at, &Instant(time)))
-    }
-
-    fn put_enrolment(&mut self, enrolment: Option<&Enrolment>) -> Result<(), M::Error> {
-        let Some(Enrolment { at, source }) = enrolment else { return Ok(()) };
-        self.put_reached("enrolled", "enrolled_at", Some(Reached { at: *at }))?;
-        match source {
-            Some(source) => self.put("enrollment_source", source),
-            // One that stood there without the flag is not this enrolment's.
-            None => self.put_unknown_before("enrollment_source"),
+        left: &mut Left<'_>,
+        pathways: impl Iterator<Item = (&'a String, &'a Pathway)>,
+    ) {
+        for (slug, pathway) in pathways {
+            self.unknown_before(left, slug);
+            self.slug(slug);
+            self.pathway(pathway);
         }
     }
 
-    /// Puts the unknown keys that come before this one, and leaves out one of the same name: what is
-    /// known stands in its place.
-    fn put_unknown_before(&mut self, key: &str) -> Result<(), M::Error> {
-        while let Some((name, value)) = self.unknown.next_if(|(name, _)| name.as_str() <= key) {
+    fn pathway(&mut self, pathway: &Pathway) {
+        let Pathway { enrolled, started, completed, courses, modules, unknown } = pathway;
+        let mut left = self.open(unknown);
+        self.reached(&mut left, "completed", "completed_at", *completed);
+        if !courses.is_empty() {
+            self.known(&mut left, STANDALONE);
+            self.members(courses, Self::course);
+        }
+        self.enrolment(&mut left, enrolled.as_ref());
+        if !modules.is_empty() || courses.is_empty() {
+            self.known(&mut left, "modules");
+            self.members(modules, Self::module);
+        }
+        self.reached(&mut left, "started", "started_at", *started);
+        self.close(left);
+    }
+
+    fn course(&mut self, course: &Course) {
+        let Course { enrolled, started, completed, modules, unknown } = course;
+        let mut left = self.open(unknown);
+        self.reached(&mut left, "completed", "completed_at", *completed);
+        self.enrolment(&mut left, enrolled.as_ref());
+        self.known(&mut left, "modules");
+        self.members(modules, Self::module);
+        self.reached(&mut left, "started", "started_at", *started);
+        self.close(left);
+    }
+
+    fn module(&mut self, module: &Module) {
+        let Module { started, completed, unknown } = module;
+        let mut left = self.open(unknown);
+        self.reached(&mut left, "completed", "completed_at", *completed);
+        self.reached(&mut left, "started", "started_at", *started);
+        self.close(left);
+    }
+
+    fn reached(&mut self, left: &mut Left<'_>, flag: &str, at: &str, reached: Option<Reached>) {
+        let Some(Reached { at: time }) = reached else { return };
+        self.known(left, flag);
+        self.text.push_str("true");
+        if let Some(time) = time {
+            self.known(left, at);
+            self.string(InstantText::of(time).as_str());
+        }
+    }
+
+    fn enrolment(&mut self, left: &mut Left<'_>, enrolment: Option<&Enrolment>) {
+        let Some(Enrolment { at, source }) = enrolment else { return };
+        self.reached(left, "enrolled", "enrolled_at", Some(Reached { at: *at }));
+        if let Some(source) = source {
+            self.known(left, "enrollment_source");
+            self.string(source);
+        } else {
+            // One that stood there without the flag is not this enrolment's.
+            self.unknown_before(left, "enrollment_source");
+        }
+    }
+
+    /// An object with a value of one kind under every key.
+    fn members<T>(&mut self, members: &BTreeMap<String, T>, put: impl Fn(&mut Self, &T)) {
+        self.text.push('{');
+        for (slug, member) in members {
+            self.slug(slug);
+            put(self, member);
+        }
+        self.text.push('}');
+    }
+
+    fn open<'a>(&mut self, unknown: &'a Unknown) -> Left<'a> {
+        self.text.push('{');
+        unknown.iter().peekable()
+    }
+
+    /// A key that is known, behind those unknown ones that come before it.
+    fn known(&mut self, left: &mut Left<'_>, key: &str) {
+        self.unknown_before(left, key);
+        self.key(key);
+    }
+
+    /// Leaves out an unknown key of the same name: what is known stands in its place.
+    fn unknown_before(&mut self, left: &mut Left<'_>, key: &str) {
+        while let Some((name, value)) = left.next_if(|(name, _)| name.as_str() <= key) {
             if name != key {
-                self.map.serialize_entry::<_, Value>(name, value)?;
+                self.unknown(name, value);
             }
         }
-        Ok(())
     }
 
-    fn end(mut self) -> Result<M::Ok, M::Error> {
-        for (name, value) in self.unknown {
-            self.map.serialize_entry::<_, Value>(name, value)?;
+    fn unknown(&mut self, name: &str, value: &Value) {
+        self.slug(name);
+        let _never_fails = write!(self.text, "{value}");
+    }
+
+    fn close(&mut self, left: Left<'_>) {
+        left.for_each(|(name, value)| self.unknown(name, value));
+        self.text.push('}');
+    }
+
+    /// A key that needs no escape: it is quoted as it is.
+    fn key(&mut self, key: &str) {
+        self.text.push_str(if self.text.ends_with('{') { "\"" } else { ",\"" });
+        self.text.push_str(key);
+        self.text.push_str("\":");
+    }
+
+    /// A key that is another's word.
+    fn slug(&mut self, slug: &str) {
+        if !self.text.ends_with('{') {
+            self.text.push(',');
         }
-        self.map.end()
+        self.string(slug);
+        self.text.push(':');
+    }
+
+    fn string(&mut self, text: &str) {
+        let is_plain = |byte| byte >= b' ' && byte != b'"' && byte != b'\\';
+        if text.bytes().fold(true, |plain, byte| plain & is_plain(byte)) {
+            self.text.push('"');
+            self.text.push_str(text);
+            self.text.push('"');
+        } else {
+            let _never_fails = write!(self.text, "{}", Value::from(text));
+        }
     }
 }
