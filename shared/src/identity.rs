@@ -68,7 +68,7 @@ impl Person {
 
 /// The SHA-256 of a text, in hex.
 pub(crate) fn sha256_hex(text: &str) -> String {
-    Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(Sha256::digest(text))
 }
 
 /// Whom we believe: `IDENTITY_POLICY`.

@@ -212,16 +212,12 @@ impl Access {
 
     fn seal(&self, use_: &str, text: &str) -> String {
         let Some(mac) = self.mac(use_, text) else { return String::new() };
-        mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
+        hex::encode(mac.finalize().into_bytes())
     }
 
     fn is_seal_of(&self, use_: &str, text: &str, seal: &str) -> bool {
-        let bytes: Option<Vec<u8>> = (0..seal.len())
-            .step_by(2)
-            .map(|at| u8::from_str_radix(seal.get(at..at + 2)?, 16).ok())
-            .collect();
-        match (bytes, self.mac(use_, text)) {
-            (Some(bytes), Some(mac)) => mac.verify_slice(&bytes).is_ok(),
+        match (hex::decode(seal), self.mac(use_, text)) {
+            (Ok(bytes), Some(mac)) => mac.verify_slice(&bytes).is_ok(),
             _ => false,
         }
     }

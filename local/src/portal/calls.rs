@@ -66,7 +66,7 @@ pub(super) fn token_hash(token: &str) -> String {
     if token.is_empty() {
         return String::new();
     }
-    Sha256::digest(token.as_bytes()).iter().take(6).map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(&Sha256::digest(token)[..6])
 }
 
 /// A path without what may name a person.

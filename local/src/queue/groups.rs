@@ -30,13 +30,18 @@ pub(super) fn open(
     now_ms: i64,
     groups_max: u32,
 ) -> Result<Vec<Open>> {
-    let mut opening = connection.prepare_cached(
-        "UPDATE message_group SET blocked_until_ms = 0 WHERE id IN (
-            SELECT id FROM message_group
-            WHERE queue = ?1 AND blocked_until_ms > 0 AND blocked_until_ms <= ?2
-            ORDER BY blocked_until_ms LIMIT ?3)",
+    let mut due = connection.prepare_cached(
+        "SELECT id FROM message_group
+         WHERE queue = ?1 AND blocked_until_ms > 0 AND blocked_until_ms <= ?2
+         ORDER BY blocked_until_ms LIMIT ?3",
     )?;
-    opening.execute((which.column(), now_ms, OPENED_MAX))?;
+    let due = due.query_map((which.column(), now_ms, OPENED_MAX), |row| row.get::<_, i64>(0))?;
+    let due: Vec<i64> = due.collect::<Result<_>>()?;
+    let mut opening =
+        connection.prepare_cached("UPDATE message_group SET blocked_until_ms = 0 WHERE id = ?1")?;
+    for id in due {
+        opening.execute([id])?;
+    }
     let mut select = connection.prepare_cached(
         "SELECT id, name FROM message_group
          WHERE queue = ?1 AND blocked_until_ms = 0 ORDER BY head_seq LIMIT ?2",

@@ -10,6 +10,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::Connection;
+use rusqlite::config::DbConfig;
 
 use super::OpenError;
 
@@ -21,6 +22,13 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How large the log stays after a checkpoint.
 const LOG_BYTES_MAX: i64 = 64 * 1024 * 1024;
+
+/// The log goes into the tables when it has this many pages of 4 KB: a page that many events change
+/// is then copied once for all of them.
+const LOG_PAGES: i64 = 4_000;
+
+/// How much of the tables is kept in memory. Ids are spread over all of theirs.
+const CACHE_KB: i64 = 16 * 1024;
 
 /// Body and attributes come last in a row, so that reading the rest does not read them.
 ///
@@ -86,7 +94,11 @@ pub(super) fn open(path: &Path) -> Result<Connection, OpenError> {
     connection.pragma_update(None, "journal_mode", "WAL").map_err(at)?;
     connection.pragma_update(None, "synchronous", "FULL").map_err(at)?;
     connection.pragma_update(None, "journal_size_limit", LOG_BYTES_MAX).map_err(at)?;
+    connection.pragma_update(None, "wal_autocheckpoint", LOG_PAGES).map_err(at)?;
+    connection.pragma_update(None, "cache_size", -CACHE_KB).map_err(at)?;
     connection.set_prepared_statement_cache_capacity(64);
+    // Otherwise a statement that compares with a parameter is compiled anew for each value.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(at)?;
 
     // Two processes may open a new file at once: the second waits here and finds the tables.
     connection.execute_batch("BEGIN IMMEDIATE").map_err(at)?;

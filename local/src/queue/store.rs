@@ -241,13 +241,24 @@ impl Store {
         Ok(insert.execute((which.column(), id.0, id.1, now_ms, DEDUPLICATION_MS))? > 0)
     }
 
+    /// They are read first and go one by one: a `DELETE` of what a `SELECT` gives has SQLite build a
+    /// table of its own for each send, and nearly always there is nothing to forget.
     fn forget_ids(&self, now_ms: i64, ids_max: usize) -> Result<()> {
-        let mut delete = self.connection.prepare_cached(
-            "DELETE FROM sent_id WHERE (queue, group_name, deduplication_id) IN (
-                SELECT queue, group_name, deduplication_id FROM sent_id
-                WHERE known_until_ms <= ?1 ORDER BY known_until_ms LIMIT ?2)",
+        let mut select = self.connection.prepare_cached(
+            "SELECT queue, group_name, deduplication_id FROM sent_id
+             WHERE known_until_ms <= ?1 ORDER BY known_until_ms LIMIT ?2",
         )?;
-        delete.execute((now_ms, i64::try_from(ids_max).unwrap_or(i64::MAX)))?;
+        let limit = i64::try_from(ids_max).unwrap_or(i64::MAX);
+        let ids = select.query_map((now_ms, limit), |row| {
+            Ok((row.get::<_, i64>(0)?, row.get::<_, String>(1)?, row.get::<_, String>(2)?))
+        })?;
+        let ids: Vec<_> = ids.collect::<Result<_>>()?;
+        let mut delete = self.connection.prepare_cached(
+            "DELETE FROM sent_id WHERE queue = ?1 AND group_name = ?2 AND deduplication_id = ?3",
+        )?;
+        for id in ids {
+            delete.execute(id)?;
+        }
         Ok(())
     }
 

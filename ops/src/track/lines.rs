@@ -142,7 +142,7 @@ impl Line {
 
     /// What tells this line from others.
     pub(super) fn digest(&self) -> String {
-        hex(&Sha256::digest(&self.text))
+        hex::encode(&Sha256::digest(&self.text)[..DIGEST_BYTES])
     }
 }
 
@@ -153,13 +153,10 @@ fn with_id(text: &[u8], mut event: Map<String, Value>, number: u64) -> Vec<u8> {
         return text.to_vec();
     }
     let hash = Sha256::new().chain_update(number.to_be_bytes()).chain_update(text).finalize();
-    event.insert("eventId".to_owned(), format!("track-{}", hex(&hash)).into());
+    let id = hex::encode(&hash[..DIGEST_BYTES]);
+    event.insert("eventId".to_owned(), format!("track-{id}").into());
     // A map that was JSON is JSON again.
     serde_json::to_vec(&event).unwrap_or_else(|_| text.to_vec())
-}
-
-fn hex(hash: &[u8]) -> String {
-    hash.iter().take(DIGEST_BYTES).map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]
