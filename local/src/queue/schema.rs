@@ -23,10 +23,6 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 /// How large the log stays after a checkpoint.
 const LOG_BYTES_MAX: i64 = 64 * 1024 * 1024;
 
-/// The log goes into the tables when it has this many pages of 4 KB: a page that many events change
-/// is then copied once for all of them.
-const LOG_PAGES: i64 = 4_000;
-
 /// How much of the tables is kept in memory. Ids are spread over all of theirs.
 const CACHE_KB: i64 = 16 * 1024;
 
@@ -94,7 +90,6 @@ pub(super) fn open(path: &Path) -> Result<Connection, OpenError> {
     connection.pragma_update(None, "journal_mode", "WAL").map_err(at)?;
     connection.pragma_update(None, "synchronous", "FULL").map_err(at)?;
     connection.pragma_update(None, "journal_size_limit", LOG_BYTES_MAX).map_err(at)?;
-    connection.pragma_update(None, "wal_autocheckpoint", LOG_PAGES).map_err(at)?;
     connection.pragma_update(None, "cache_size", -CACHE_KB).map_err(at)?;
     connection.set_prepared_statement_cache_capacity(64);
     // Otherwise a statement that compares with a parameter is compiled anew for each value.
