@@ -5,9 +5,11 @@
 //! with a commit for each event. Load comes from this process, which takes its share of the
 //! processors: on a machine of two, about as much as the server does.
 //!
-//! `cargo bench -p tests --bench serve`, or with `-- accept`, `-- depth`; `-- --short` takes shorter
-//! samples and fails on a ratio that is worse than its bound.
+//! `cargo bench -p tests --bench serve`, or with `-- accept`, `-- depth`; with `slow-disk` each commit
+//! takes 4 ms more; `-- --short` takes shorter samples and fails on a ratio that is worse than its
+//! bound.
 #![allow(
+    clippy::panic,
     clippy::print_stdout,
     clippy::unwrap_used,
     reason = "a benchmark prints, and one that can't go on panics"
@@ -25,6 +27,9 @@ mod load;
 /// The process that is measured.
 #[path = "serve/server.rs"]
 mod server;
+/// A commit that takes time.
+#[path = "serve/slow_disk.rs"]
+mod slow_disk;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -37,6 +42,9 @@ async fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let has = |name: &str| arguments.iter().any(|argument| argument == name);
     let is_short = has("--short");
+    if has("slow-disk") {
+        slow_disk::begin();
+    }
     let is_all = !has("accept") && !has("depth");
     let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
     let mut is_good = true;

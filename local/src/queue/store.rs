@@ -18,7 +18,7 @@ use rusqlite::{Connection, Error, OptionalExtension, Result, Row};
 use shared::ports::{Clock, Depth, Entropy, Outgoing, QueueFault};
 
 use super::attempts::Attempts;
-use super::{DeadLetter, QueueSettings, Which, accept, groups};
+use super::{DeadLetter, LOOK_AGAIN, QueueSettings, Which, accept, groups};
 
 /// SQS: how long a deduplication id is remembered.
 const DEDUPLICATION_MS: i64 = 5 * 60 * 1000;
@@ -290,7 +290,8 @@ impl Store {
         if is_new {
             groups::refresh(&self.connection, group_id)?;
         }
-        self.stirred[which as usize] = true;
+        // Whoever waits for messages looks again before one is visible that is hidden for longer.
+        self.stirred[which as usize] |= delay < LOOK_AGAIN;
         self.count(which, 1, now_ms)
     }
 

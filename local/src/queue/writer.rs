@@ -2,9 +2,9 @@
 //! so that one sync to disk serves them all.
 //!
 //! In: jobs, each with somebody waiting. Out: their answers, after the commit. While a commit
-//! syncs, the next jobs collect by themselves: the busier the queue, the more a sync carries. After
-//! one that carried many, those who were answered are about to ask again, and the next one waits for
-//! them a little: without that it carries half of them, and the other half waits for the one after.
+//! syncs, the next jobs collect by themselves: the busier the queue, the more a sync carries. Those
+//! who were answered are about to ask again, and the next one waits for them a little: without that
+//! it carries half of all callers, and the other half waits for the one after.
 //!
 //! **Invariant**: no job is answered with success before the commit that holds it.
 
@@ -22,8 +22,8 @@ use super::store::Store;
 
 /// How many jobs one transaction takes, so that nobody waits for an endless one.
 const JOBS_MAX: usize = 512;
-/// A transaction waits for as many jobs as the last one had, but for no longer than this part of the
-/// time that one took, and never longer than this.
+/// A transaction waits until all who ask lately have asked, but for no longer than this part of the
+/// time that the last one took, and never longer than this.
 const GATHER_PART: u32 = 4;
 const GATHER_MAX: Duration = Duration::from_millis(2);
 
@@ -106,23 +106,37 @@ where
     }
 }
 
+type Jobs = Vec<Box<dyn Job>>;
+
 /// What the last transaction says of the next one.
 #[derive(Default)]
 struct Last {
-    jobs: usize,
+    /// Who was in it, and who asked while it ran: all who ask lately.
+    callers: usize,
     took: Duration,
 }
 
 fn serve(mut store: Store, asked: &Receiver<Option<Box<dyn Job>>>, wakes: &[Arc<Notify>; 2]) {
     let mut last = Last::default();
+    let mut next = Jobs::new();
     let mut open = true;
-    while open {
-        let Ok(Some(first)) = asked.recv() else { return };
-        let mut jobs = vec![first];
-        open = gather(&mut jobs, asked, &last, &store);
+    while open || !next.is_empty() {
+        if next.is_empty() {
+            let Ok(Some(first)) = asked.recv() else { return };
+            next.push(first);
+        }
+        if open {
+            open = gather(&mut next, asked, &last, &store);
+        }
+        let mut jobs = std::mem::take(&mut next);
         let begun_at = store.clock.uptime();
         let committed = commit(&mut store, &mut jobs);
-        last = Last { jobs: jobs.len(), took: store.clock.uptime().saturating_sub(begun_at) };
+        let took = store.clock.uptime().saturating_sub(begun_at);
+        // Before anybody is answered: whoever is here now asked meanwhile.
+        if open {
+            open = take_asked(&mut next, asked);
+        }
+        last = Last { callers: jobs.len() + next.len(), took };
         for (wake, stirred) in wakes.iter().zip(store.take_stirred()) {
             if stirred && committed.is_ok() {
                 wake.notify_waiters();
@@ -136,25 +150,32 @@ fn serve(mut store: Store, asked: &Receiver<Option<Box<dyn Job>>>, wakes: &[Arc<
 
 /// Takes what was asked by now, and what is worth waiting for; whether more can come after it.
 fn gather(
-    jobs: &mut Vec<Box<dyn Job>>,
+    jobs: &mut Jobs,
     asked: &Receiver<Option<Box<dyn Job>>>,
     last: &Last,
     store: &Store,
 ) -> bool {
-    let patience = GATHER_MAX.min(last.took / GATHER_PART);
-    let until = store.clock.uptime() + patience;
+    let until = store.clock.uptime() + GATHER_MAX.min(last.took / GATHER_PART);
+    while take_asked(jobs, asked) {
+        if jobs.len() >= last.callers.min(JOBS_MAX) {
+            return true;
+        }
+        match asked.recv_timeout(until.saturating_sub(store.clock.uptime())) {
+            Ok(Some(job)) => jobs.push(job),
+            Ok(None) => return false,
+            Err(_) => return true,
+        }
+    }
+    false
+}
+
+/// Takes what was asked by now; whether more can come after it.
+fn take_asked(jobs: &mut Jobs, asked: &Receiver<Option<Box<dyn Job>>>) -> bool {
     while jobs.len() < JOBS_MAX {
-        let next = match asked.try_recv() {
-            Ok(next) => next,
-            Err(_) if jobs.len() >= last.jobs => break,
-            Err(_) => match asked.recv_timeout(until.saturating_sub(store.clock.uptime())) {
-                Ok(next) => next,
-                Err(_) => break,
-            },
-        };
-        match next {
-            Some(job) => jobs.push(job),
-            None => return false,
+        match asked.try_recv() {
+            Ok(Some(job)) => jobs.push(job),
+            Ok(None) => return false,
+            Err(_) => return true,
         }
     }
     true

@@ -11,6 +11,8 @@ use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
 
+use crate::slow_disk;
+
 /// A server. It is killed when this value goes.
 pub(crate) struct Server {
     process: Child,
@@ -28,6 +30,7 @@ impl Server {
             .arg("--data")
             .arg(folder)
             .env_clear()
+            .envs(slow_disk::variable())
             .env("ENABLE_CRM_PROGRESS", "true")
             .env("HUBSPOT_BASE_URL", format!("http://{nobody}"))
             .env("HUBSPOT_PRIVATE_APP_TOKEN", "pat-na1-none")
