@@ -13,7 +13,7 @@ use tests::plot::{Axis, Plot, Series};
 use tests::runtime_api;
 use tokio::task::JoinSet;
 
-use crate::load::{self, Pace};
+use crate::load::{self, Load, Pace};
 use crate::server::Server;
 use crate::{at, holds, slow_disk};
 
@@ -23,6 +23,8 @@ const SHARE_LEAST: f64 = 0.2;
 /// How many connections the bound and the half load are taken at.
 const CONNECTIONS: [usize; 7] = [1, 2, 4, 8, 16, 32, 64];
 const CONNECTIONS_SHORT: [usize; 2] = [1, 64];
+/// As a page sends them that has several to tell, and `milepost track`.
+const MANY: usize = 10;
 /// Long enough that no worker sees any of these events.
 const WINDOW_S: u32 = 900;
 
@@ -47,25 +49,27 @@ pub(crate) async fn measure(clock: &Arc<dyn Clock>, is_short: bool) -> bool {
     let rivals = Rivals::start(folder.path(), clock, time).await;
     let mut rows = Vec::new();
     println!(
-        "| connections | a commit for each | the queue | over HTTP | of the queue | processor, µs an event | the queue's |"
+        "| connections | a commit for each | the queue | over HTTP | of the queue | processor, µs an event | the queue's | {MANY} in a request |"
     );
-    println!("|---|---|---|---|---|---|---|");
+    println!("|---|---|---|---|---|---|---|---|");
     for &count in connections {
-        let mut found = [const { Vec::new() }; 5];
+        let mut found = [const { Vec::new() }; 6];
         for _ in 0..rounds {
             let (queue, queue_us) = rivals.queue(count).await;
-            let (http, http_us) = rivals.http(count).await;
-            let all = [rivals.commit_each().await, queue, http, queue_us, http_us];
+            let (http, http_us) = rivals.http(count, 1).await;
+            let (many, _) = rivals.http(count, MANY).await;
+            let all = [rivals.commit_each().await, queue, http, queue_us, http_us, many];
             found.iter_mut().zip(all).for_each(|(found, one)| found.push(one));
         }
-        let [each, queue, http, queue_us, http_us] = found.map(|mut found| at(&mut found, 0.5));
+        let [each, queue, http, queue_us, http_us, many] =
+            found.map(|mut found| at(&mut found, 0.5));
         let share = 100.0 * http / queue;
         println!(
-            "| {count} | {each:.0} | {queue:.0} | {http:.0} | {share:.0} % | {http_us:.0} | {queue_us:.0} |"
+            "| {count} | {each:.0} | {queue:.0} | {http:.0} | {share:.0} % | {http_us:.0} | {queue_us:.0} | {many:.0} |"
         );
-        rows.push((count as f64, [each, queue, http]));
+        rows.push((count as f64, [each, queue, http, many]));
     }
-    let Some(&(busiest, [_, queue, http])) = rows.last() else { return false };
+    let Some(&(busiest, [_, queue, http, _])) = rows.last() else { return false };
     rivals.half_load(http / 2.0, busiest as usize).await;
     if !is_short {
         let line = |name: &str, of: usize| {
@@ -78,6 +82,7 @@ pub(crate) async fn measure(clock: &Arc<dyn Clock>, is_short: bool) -> bool {
             series: vec![
                 line("queue without HTTP", 1),
                 line("serve over HTTP", 2),
+                line("ten in a request", 3),
                 line("a commit for each event", 0),
             ],
         };
@@ -157,19 +162,20 @@ impl Rivals {
 
     /// Events per second over so many connections, and what processors spend on each in the server,
     /// in microseconds.
-    async fn http(&self, connections: usize) -> (f64, f64) {
+    async fn http(&self, connections: usize, events: usize) -> (f64, f64) {
         let spent = self.server.cpu();
         let address = &self.server.address;
-        let times = load::post(address, connections, Pace::Closed, self.time, &self.clock).await;
-        let (count, spent) = (times.len() as f64, self.server.cpu() - spent);
+        let load = Load { connections, events, pace: Pace::Closed, time: self.time };
+        let times = load::post(address, load, &self.clock).await;
+        let (count, spent) = ((times.len() * events) as f64, self.server.cpu() - spent);
         (count / self.time.as_secs_f64(), spent.as_secs_f64() * 1e6 / count)
     }
 
     /// How soon events are answered that come at this rate.
     async fn half_load(&self, rate: f64, connections: usize) {
         let (address, time) = (&self.server.address, self.time * 5);
-        let pace = Pace::PerSecond(rate);
-        let mut times = load::post(address, connections, pace, time, &self.clock).await;
+        let load = Load { connections, events: 1, pace: Pace::PerSecond(rate), time };
+        let mut times = load::post(address, load, &self.clock).await;
         let count = times.len();
         let [p50, p99, most] = [0.5, 0.99, 1.0].map(|share| at(&mut times, share) * 1_000.0);
         println!(

@@ -11,7 +11,7 @@ use shared::ports::{Clock, Queue, ReceiveRequest};
 use tests::plot::{Axis, Plot, Series};
 
 use crate::accept::message;
-use crate::load::{self, Pace};
+use crate::load::{self, Load, Pace};
 use crate::server::Server;
 use crate::{at, holds};
 
@@ -78,7 +78,8 @@ async fn at_depth(depth: u64, clock: &Arc<dyn Clock>) -> Found {
     let (send_us, receive_us) = filled(folder.path(), depth, clock).await;
     let disk = std::fs::metadata(folder.path().join(FILE_NAME)).unwrap().len();
     let server = Server::start(folder.path(), 0).await;
-    load::post(&server.address, 4, Pace::Closed, RUN, clock).await;
+    let load = Load { connections: 4, events: 1, pace: Pace::Closed, time: RUN };
+    load::post(&server.address, load, clock).await;
     let memory = server.memory() as f64 / 1e6;
     server.stop().await;
     Found { depth, memory, disk: disk as f64 / 1e6, send_us, receive_us }

@@ -25,14 +25,19 @@ pub(crate) enum Pace {
     PerSecond(f64),
 }
 
-/// Posts over so many connections for this long; how long each answer took, in seconds.
-pub(crate) async fn post(
-    address: &str,
-    connections: usize,
-    pace: Pace,
-    time: Duration,
-    clock: &Arc<dyn Clock>,
-) -> Vec<f64> {
+/// What comes over how many connections, and for how long.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Load {
+    pub(crate) connections: usize,
+    /// How many events a request holds.
+    pub(crate) events: usize,
+    pub(crate) pace: Pace,
+    pub(crate) time: Duration,
+}
+
+/// Posts; how long each answer took, in seconds.
+pub(crate) async fn post(address: &str, load: Load, clock: &Arc<dyn Clock>) -> Vec<f64> {
+    let Load { connections, events, pace, time } = load;
     let begun_at = clock.uptime();
     let mut posting = JoinSet::new();
     for nth in 0..connections {
@@ -56,7 +61,7 @@ pub(crate) async fn post(
                 if let Some(early) = due.checked_sub(clock.uptime()).filter(|e| !e.is_zero()) {
                     clock.sleep(early).await;
                 }
-                connection.post(&event(next())).await;
+                connection.post(&body(events)).await;
                 times.push((clock.uptime() - due).as_secs_f64());
             }
         });
@@ -78,13 +83,22 @@ pub(crate) fn event(n: u64) -> String {
     )
 }
 
+/// So many events nobody has posted yet, as one request's body.
+fn body(events: usize) -> String {
+    if events == 1 {
+        return event(next());
+    }
+    let events: Vec<String> = (0..events).map(|_| event(next())).collect();
+    format!(r#"{{"events":[{}]}}"#, events.join(","))
+}
+
 struct Connection {
     stream: TcpStream,
     read: Vec<u8>,
 }
 
 impl Connection {
-    /// Posts, and waits for `persisted`.
+    /// Posts, and waits for `persisted`, of every event.
     async fn post(&mut self, body: &str) {
         let request = format!(
             "POST /events/track HTTP/1.1\r\nhost: 127.0.0.1\r\ncontent-type: application/json\r\n\
@@ -96,8 +110,9 @@ impl Connection {
         while !is_whole(&self.read) {
             assert!(self.stream.read_buf(&mut self.read).await.unwrap() > 0, "the server hung up");
         }
-        let is_persisted = self.read.windows(9).any(|word| word == b"persisted");
-        assert!(is_persisted, "{}", String::from_utf8_lossy(&self.read));
+        let answer = String::from_utf8_lossy(&self.read);
+        let is_whole = !answer.contains("\"rejected\"") || answer.contains("\"rejected\":[]");
+        assert!(answer.contains("persisted") && is_whole, "{answer}");
     }
 }
 
