@@ -36,6 +36,8 @@ mod queue_durability;
 mod queue_laws;
 /// Random histories of the embedded queue, compared with a model of a page.
 mod queue_model;
+/// When a waiting receiver of the embedded queue gets what was sent.
+mod queue_waiting;
 
 /// What the HubSpot simulator does, over both of its doors.
 mod portal_laws;
