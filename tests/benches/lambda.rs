@@ -178,7 +178,7 @@ impl Bench {
     async fn warm(&self) -> bool {
         let mut ingest = self.run(INGEST).await;
         let mut smallest = self.run(SMALLEST).await;
-        let [mut queued, mut unqueued, mut compared] = [const { Warm::new() }; 3];
+        let [mut queued, mut unqueued, mut compared] = <[Warm; 3]>::default();
         for nth in 0..self.samples.invocations {
             let event = track(&started(nth));
             queued.invoke(&mut ingest, event.clone(), "persisted", Some(&self.sqs)).await;
@@ -225,16 +225,13 @@ impl Bench {
 }
 
 /// What invocations of one kind took: the time, and of a processor, each in milliseconds.
+#[derive(Default)]
 struct Warm {
     times: Vec<f64>,
     processor: Vec<f64>,
 }
 
 impl Warm {
-    const fn new() -> Warm {
-        Warm { times: Vec::new(), processor: Vec::new() }
-    }
-
     /// Invokes once more. What the queue took is left out.
     async fn invoke(
         &mut self,
