@@ -4,11 +4,12 @@
 //! merges them into what a contact holds. Both are commutative, associative and idempotent, which
 //! property tests hold them to. Roll-ups are no facts: `catalog` derives them.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
+use crate::by_slug::BySlug;
 use crate::event::{EventName, Page};
 use crate::properties::VIEWED_TYPES;
 
@@ -85,9 +86,9 @@ pub struct Named<'a> {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Progress {
     /// By slug.
-    pub pathways: BTreeMap<String, Pathway>,
+    pub pathways: BySlug<Pathway>,
     /// The standalone courses, by slug.
-    pub courses: BTreeMap<String, Course>,
+    pub courses: BySlug<Course>,
     /// Keys of the stored state that Milepost does not know.
     pub unknown: Unknown,
 }
@@ -102,9 +103,9 @@ pub struct Pathway {
     /// Roll-up: all of its catalog's courses completed.
     pub completed: Option<Reached>,
     /// By slug.
-    pub courses: BTreeMap<String, Course>,
+    pub courses: BySlug<Course>,
     /// Modules of a flat pathway, by slug.
-    pub modules: BTreeMap<String, Module>,
+    pub modules: BySlug<Module>,
     /// Keys that Milepost does not know.
     pub unknown: Unknown,
 }
@@ -119,7 +120,7 @@ pub struct Course {
     /// Roll-up: all of its catalog's modules completed.
     pub completed: Option<Reached>,
     /// By slug.
-    pub modules: BTreeMap<String, Module>,
+    pub modules: BySlug<Module>,
     /// Keys that Milepost does not know.
     pub unknown: Unknown,
 }
@@ -169,7 +170,7 @@ impl Facts {
             EventName::CourseEnrolled => {
                 if let Some(course) = course {
                     let enrolment = Enrolment { at: Some(*at), source: source.clone() };
-                    facts.progress.enrol(pathway.as_deref(), Some(course), &enrolment);
+                    facts.progress.enrol(pathway.as_deref(), Some(course), enrolment);
                 }
             }
             EventName::ModuleStarted | EventName::ModuleCompleted => {
@@ -177,7 +178,7 @@ impl Facts {
                 if let Some(module) = module
                     && let Some(modules) = facts.progress.modules(pathway, course)
                 {
-                    let slot = modules.entry(module.clone()).or_default();
+                    let slot = modules.get_or_default(module);
                     let reached = Some(Reached { at: Some(*at) });
                     if *name == EventName::ModuleStarted {
                         slot.started = reached;
@@ -186,7 +187,7 @@ impl Facts {
                     }
                     let enrolment =
                         Enrolment { at: Some(*at), source: Some(IMPLIED_SOURCE.to_owned()) };
-                    facts.progress.enrol(pathway, course, &enrolment);
+                    facts.progress.enrol(pathway, course, enrolment);
                 }
             }
             EventName::PageViewed => {
@@ -249,7 +250,7 @@ impl Facts {
 impl Progress {
     /// Takes in what the other holds. Keys that Milepost does not know stay as they are here.
     pub fn join(&mut self, other: &Self) {
-        for (slug, theirs) in &other.pathways {
+        for (slug, theirs) in other.pathways.iter() {
             let ours = self.pathway(slug);
             join_enrolment(&mut ours.enrolled, theirs.enrolled.as_ref());
             join_reached(&mut ours.started, theirs.started);
@@ -264,7 +265,7 @@ impl Progress {
     pub fn named(&self) -> Named<'_> {
         let mut named = Named::default();
         named.courses.extend(self.courses.keys().map(|course| (None, course.as_str())));
-        for (slug, pathway) in &self.pathways {
+        for (slug, pathway) in self.pathways.iter() {
             named.pathways.insert(slug);
             let courses = pathway.courses.keys();
             named.courses.extend(courses.map(|course| (Some(slug.as_str()), course.as_str())));
@@ -274,12 +275,13 @@ impl Progress {
 
     /// Whether the state has no keys at all.
     pub fn is_empty(&self) -> bool {
-        *self == Self::default()
+        let Self { pathways, courses, unknown } = self;
+        pathways.is_empty() && courses.is_empty() && unknown.is_empty()
     }
 
     /// Every course, standalone ones and those in pathways.
     pub fn all_courses(&self) -> impl Iterator<Item = (&String, &Course)> {
-        self.courses.iter().chain(self.pathways.values().flat_map(|pathway| &pathway.courses))
+        self.courses.iter().chain(self.pathways.values().flat_map(|pathway| pathway.courses.iter()))
     }
 
     /// Every module, wherever it stands.
@@ -290,7 +292,7 @@ impl Progress {
     }
 
     fn pathway(&mut self, slug: &str) -> &mut Pathway {
-        self.pathways.entry(slug.to_owned()).or_default()
+        self.pathways.get_or_default(slug)
     }
 
     fn course(&mut self, pathway: Option<&str>, course: &str) -> &mut Course {
@@ -298,7 +300,7 @@ impl Progress {
             Some(pathway) => &mut self.pathway(pathway).courses,
             None => &mut self.courses,
         };
-        courses.entry(course.to_owned()).or_default()
+        courses.get_or_default(course)
     }
 
     /// Where the modules of a course or of a flat pathway stand; `None` if neither is named.
@@ -306,7 +308,7 @@ impl Progress {
         &mut self,
         pathway: Option<&str>,
         course: Option<&str>,
-    ) -> Option<&mut BTreeMap<String, Module>> {
+    ) -> Option<&mut BySlug<Module>> {
         match (pathway, course) {
             (pathway, Some(course)) => Some(&mut self.course(pathway, course).modules),
             (Some(pathway), None) => Some(&mut self.pathway(pathway).modules),
@@ -314,19 +316,19 @@ impl Progress {
         }
     }
 
-    fn enrol(&mut self, pathway: Option<&str>, course: Option<&str>, enrolment: &Enrolment) {
+    fn enrol(&mut self, pathway: Option<&str>, course: Option<&str>, enrolment: Enrolment) {
         if let Some(pathway) = pathway {
             self.pathway(pathway).enrolled = Some(enrolment.clone());
         }
         if let Some(course) = course {
-            self.course(pathway, course).enrolled = Some(enrolment.clone());
+            self.course(pathway, course).enrolled = Some(enrolment);
         }
     }
 }
 
-fn join_courses(ours: &mut BTreeMap<String, Course>, theirs: &BTreeMap<String, Course>) {
-    for (slug, theirs) in theirs {
-        let ours = ours.entry(slug.clone()).or_default();
+fn join_courses(ours: &mut BySlug<Course>, theirs: &BySlug<Course>) {
+    for (slug, theirs) in theirs.iter() {
+        let ours = ours.get_or_default(slug);
         join_enrolment(&mut ours.enrolled, theirs.enrolled.as_ref());
         join_reached(&mut ours.started, theirs.started);
         join_reached(&mut ours.completed, theirs.completed);
@@ -334,9 +336,9 @@ fn join_courses(ours: &mut BTreeMap<String, Course>, theirs: &BTreeMap<String, C
     }
 }
 
-fn join_modules(ours: &mut BTreeMap<String, Module>, theirs: &BTreeMap<String, Module>) {
-    for (slug, theirs) in theirs {
-        let ours = ours.entry(slug.clone()).or_default();
+fn join_modules(ours: &mut BySlug<Module>, theirs: &BySlug<Module>) {
+    for (slug, theirs) in theirs.iter() {
+        let ours = ours.get_or_default(slug);
         join_reached(&mut ours.started, theirs.started);
         join_reached(&mut ours.completed, theirs.completed);
     }

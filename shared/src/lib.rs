@@ -8,6 +8,7 @@
 //! - [`limits`]: how texts are counted, and which can stand in a list
 //! - [`identity`]: token or body → whose event it is; the message group
 //! - [`envelope`]: the one thing that crosses the queue
+//! - [`by_slug`]: pathways, courses, modules, each by its slug
 //! - [`facts`]: event → facts; the join
 //! - [`state`]: the state JSON
 //! - [`catalog`]: courses and pathways; roll-ups
@@ -23,6 +24,7 @@
 //! **Invariant**: nothing here performs an effect, and everything here can run in a test without
 //! one.
 
+pub mod by_slug;
 pub mod catalog;
 pub mod dead_letter;
 pub mod envelope;

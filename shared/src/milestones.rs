@@ -5,12 +5,14 @@
 //! changes nothing, and no state is ever made from the other values.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 
 use chrono::{DateTime, NaiveDate, Utc};
 
+use crate::by_slug::BySlug;
 use crate::catalog::Catalog;
 use crate::event::Page;
-use crate::facts::{Claim, Facts, Progress, Viewed};
+use crate::facts::{Claim, Course, Facts, Module, Pathway, Progress, Viewed};
 use crate::limits::units;
 use crate::properties::{
     COMPLETED_COURSES, ENROLLED_COURSES, LAST_ACTIVITY, LAST_VIEWED_AT, LAST_VIEWED_SLUG,
@@ -18,6 +20,9 @@ use crate::properties::{
     TOTAL_PROGRESS,
 };
 use crate::state::{self, CorruptState};
+
+/// The capacity of a summary to start with: that of one pathway.
+const SUMMARY_BYTES_AT_FIRST: usize = 64;
 
 /// Property values by name, as a contact holds them or should.
 pub type Values = BTreeMap<String, String>;
@@ -65,21 +70,22 @@ pub fn milestones(
     if facts.is_bare_recompute() && text(stored, PROGRESS_STATE).is_none() {
         return Ok(Milestones::default());
     }
-    let before = state::read(text(stored, PROGRESS_STATE))?;
-    if facts.progress.pathways.keys().any(|slug| before.unknown.contains_key(slug)) {
+    let (mut progress, before) = state::read_canonical(text(stored, PROGRESS_STATE))?;
+    if facts.progress.pathways.keys().any(|slug| progress.unknown.contains_key(slug)) {
         return Err(CorruptState::SlugTaken.into());
     }
-    let mut after = before.clone();
-    after.join(&facts.progress);
+    let is_completed = |course: &Course| course.completed.is_some();
+    let completed_before = list(text(stored, COMPLETED_COURSES), &progress, is_completed);
+    progress.join(&facts.progress);
     if facts.recompute {
-        let whole = after.clone();
-        catalog.roll_up(&mut after, &whole.named());
+        let whole = progress.clone();
+        catalog.roll_up(&mut progress, &whole.named());
     } else {
-        catalog.roll_up(&mut after, &facts.named());
+        catalog.roll_up(&mut progress, &facts.named());
     }
 
-    let state = state::write(&after);
-    let state_chars = units(&state);
+    let after = state::write(&progress);
+    let state_chars = units(&after);
     if state_chars > TEXT_CHARS_MAX && after != before {
         return Err(StateFault::TooLarge { chars: state_chars });
     }
@@ -91,28 +97,18 @@ pub fn milestones(
         }
     };
     if after != before || text(stored, PROGRESS_STATE).is_none() {
-        want(PROGRESS_STATE, state);
+        want(PROGRESS_STATE, after);
     }
-    want(PROGRESS_SUMMARY, summary(&after));
-    if after.is_empty() {
+    want(PROGRESS_SUMMARY, summary(&progress));
+    if progress.is_empty() {
         if contact.is_none() {
             want(TOTAL_PROGRESS, "0".into());
         }
     } else {
-        let enrolled = after.all_courses().filter(|(_, course)| course.enrolled.is_some());
-        want(
-            ENROLLED_COURSES,
-            list(text(stored, ENROLLED_COURSES), enrolled.map(|(slug, _)| slug)),
-        );
-        let completed = before
-            .all_courses()
-            .chain(after.all_courses())
-            .filter(|(_, course)| course.completed.is_some());
-        want(
-            COMPLETED_COURSES,
-            list(text(stored, COMPLETED_COURSES), completed.map(|(slug, _)| slug)),
-        );
-        let total = after.all_modules().filter(|module| module.completed.is_some()).count();
+        let is_enrolled = |course: &Course| course.enrolled.is_some();
+        want(ENROLLED_COURSES, list(text(stored, ENROLLED_COURSES), &progress, is_enrolled));
+        want(COMPLETED_COURSES, list(Some(&completed_before), &progress, is_completed));
+        let total = progress.all_modules().filter(|module| module.completed.is_some()).count();
         want(TOTAL_PROGRESS, total.to_string());
     }
     if let Some(viewed) = &facts.viewed
@@ -122,16 +118,23 @@ pub fn milestones(
         want(LAST_VIEWED_SLUG, viewed.page.slug.clone());
         want(LAST_VIEWED_AT, state::instant(viewed.at));
     }
-    if let Some(activity) = facts.activity.map(|at| at.date_naive()) {
+    if let Some(activity) = facts.activity {
+        let day = state::day(activity);
+        let is_older = |held: NaiveDate| held < activity.date_naive();
+        let is_behind = |held: &str| held != day && date(held).is_none_or(is_older);
         for name in [LAST_ACTIVITY, PROGRESS_UPDATED_AT] {
-            if text(stored, name).and_then(date).is_none_or(|held| held < activity) {
-                changed.insert(name.to_owned(), activity.to_string());
+            if text(stored, name).is_none_or(is_behind) {
+                changed.insert(name.to_owned(), day.clone());
             }
         }
     }
 
-    let unsupported_claims =
-        facts.claims.iter().filter(|claim| !catalog.is_complete(&after, claim)).cloned().collect();
+    let unsupported_claims = facts
+        .claims
+        .iter()
+        .filter(|claim| !catalog.is_complete(&progress, claim))
+        .cloned()
+        .collect();
     Ok(Milestones { changed, unsupported_claims, state_chars })
 }
 
@@ -153,26 +156,35 @@ pub fn summary(progress: &Progress) -> String {
     if progress.is_empty() {
         return "No progress yet".into();
     }
-    let of_modules = |slug: &str, modules: &BTreeMap<String, crate::facts::Module>| {
-        let done = modules.values().filter(|module| module.completed.is_some()).count();
-        (!modules.is_empty()).then(|| format!("{slug}: {done}/{} modules", modules.len()))
+    let mut words = String::with_capacity(SUMMARY_BYTES_AT_FIRST);
+    let mut tell = |slug: &str, done: usize, all: usize, of: &str| {
+        let separator = if words.is_empty() { "" } else { "; " };
+        let _never_fails = write!(words, "{separator}{slug}: {done}/{all} {of}");
     };
-    let of_pathways = progress.pathways.iter().filter_map(|(slug, pathway)| {
-        if pathway.courses.is_empty() {
-            return of_modules(slug, &pathway.modules);
+    let done = |modules: &BySlug<Module>| {
+        modules.values().filter(|module| module.completed.is_some()).count()
+    };
+    for (slug, Pathway { courses, modules, .. }) in progress.pathways.iter() {
+        if !courses.is_empty() {
+            let done = courses.values().filter(|course| course.completed.is_some()).count();
+            tell(slug, done, courses.len(), "courses");
+        } else if !modules.is_empty() {
+            tell(slug, done(modules), modules.len(), "modules");
         }
-        let done = pathway.courses.values().filter(|course| course.completed.is_some()).count();
-        Some(format!("{slug}: {done}/{} courses", pathway.courses.len()))
-    });
-    let of_courses =
-        progress.courses.iter().filter_map(|(slug, course)| of_modules(slug, &course.modules));
-    let parts: Vec<String> = of_pathways.chain(of_courses).collect();
-    if parts.is_empty() { "In progress".into() } else { parts.join("; ") }
+    }
+    for (slug, Course { modules, .. }) in progress.courses.iter() {
+        if !modules.is_empty() {
+            tell(slug, done(modules), modules.len(), "modules");
+        }
+    }
+    if words.is_empty() { "In progress".into() } else { words }
 }
 
-fn list<'a>(held: Option<&'a str>, more: impl Iterator<Item = &'a String>) -> String {
+/// The slugs that a list holds, and those of the state's courses that belong on it.
+fn list(held: Option<&str>, progress: &Progress, belongs: impl Fn(&Course) -> bool) -> String {
     let held = held.unwrap_or_default().split(';').map(str::trim).filter(|slug| !slug.is_empty());
-    let mut slugs: Vec<&str> = held.chain(more.map(String::as_str)).collect();
+    let courses = progress.all_courses().filter(|(_, course)| belongs(course));
+    let mut slugs: Vec<&str> = held.chain(courses.map(|(slug, _)| slug.as_str())).collect();
     slugs.sort_unstable();
     slugs.dedup();
     slugs.join(";")

@@ -10,12 +10,13 @@ mod canonical;
 mod instants;
 mod written;
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
 
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
-pub use self::instants::{instant, time_of};
+pub use self::instants::{day, instant, time_of};
+use crate::by_slug::BySlug;
 use crate::facts::{Course, Enrolment, Module, Pathway, Progress, Reached};
 
 /// The key of the standalone courses; every other key is a pathway.
@@ -48,17 +49,28 @@ pub enum CorruptState {
 /// [`CorruptState`].
 pub fn read(text: Option<&str>) -> Result<Progress, CorruptState> {
     let text = text.unwrap_or_default();
-    if text.trim().is_empty() {
-        return Ok(Progress::default());
-    }
+    canonical::read(text).map_or_else(|| read_at_length(text), Ok)
+}
+
+/// Reads it, and gives what [`write`] makes of it as well: nearly always the property's own text.
+///
+/// # Errors
+/// [`CorruptState`].
+pub fn read_canonical(text: Option<&str>) -> Result<(Progress, Cow<'_, str>), CorruptState> {
+    let text = text.unwrap_or_default();
     if let Some(progress) = canonical::read(text) {
-        return Ok(progress);
+        return Ok((progress, text.into()));
     }
-    read_at_length(text)
+    let progress = read_at_length(text)?;
+    let canonical = write(&progress).into();
+    Ok((progress, canonical))
 }
 
 /// Reads a state however it is spelt, and says what is wrong with it.
 fn read_at_length(text: &str) -> Result<Progress, CorruptState> {
+    if text.trim().is_empty() {
+        return Ok(Progress::default());
+    }
     let Ok(Value::Object(mut fields)) = serde_json::from_str(text) else {
         return Err(CorruptState::NoObject);
     };
@@ -87,7 +99,7 @@ fn pathway(mut fields: Map<String, Value>) -> Result<Pathway, CorruptState> {
     })
 }
 
-fn courses(fields: &mut Map<String, Value>) -> Result<BTreeMap<String, Course>, CorruptState> {
+fn courses(fields: &mut Map<String, Value>) -> Result<BySlug<Course>, CorruptState> {
     let each = |mut fields: Map<String, Value>| {
         Ok(Course {
             enrolled: enrolment(&mut fields)?,
@@ -100,7 +112,7 @@ fn courses(fields: &mut Map<String, Value>) -> Result<BTreeMap<String, Course>, 
     map_of(fields, STANDALONE, each)
 }
 
-fn modules(fields: &mut Map<String, Value>) -> Result<BTreeMap<String, Module>, CorruptState> {
+fn modules(fields: &mut Map<String, Value>) -> Result<BySlug<Module>, CorruptState> {
     let each = |mut fields: Map<String, Value>| {
         Ok(Module {
             started: reached(&mut fields, "started", "started_at")?,
@@ -115,13 +127,13 @@ fn map_of<T>(
     fields: &mut Map<String, Value>,
     key: &'static str,
     each: impl Fn(Map<String, Value>) -> Result<T, CorruptState>,
-) -> Result<BTreeMap<String, T>, CorruptState> {
+) -> Result<BySlug<T>, CorruptState> {
     let object = |value: Value| match value {
         Value::Object(fields) => Ok(fields),
         other => Err(wrong(key, &other, "object")),
     };
     match fields.remove(key) {
-        None | Some(Value::Null) => Ok(BTreeMap::new()),
+        None | Some(Value::Null) => Ok(BySlug::default()),
         Some(value) => object(value)?
             .into_iter()
             .map(|(slug, value)| Ok((slug, each(object(value)?)?)))

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use hubspot::contact::Properties;
 use serde::Serialize;
 use serde_json::Value;
+use shared::by_slug::BySlug;
 use shared::facts::{Course, Enrolment, Module, Pathway, Progress, Reached};
 use shared::properties::{PROGRESS_STATE, PROPERTIES};
 use shared::state::{self, instant};
@@ -142,7 +143,7 @@ impl Document<'_> {
 
 /// The state, a line for each pathway, course and module, indented by where it stands.
 fn tree(progress: &Progress, text: &mut String) {
-    for (slug, pathway) in &progress.pathways {
+    for (slug, pathway) in progress.pathways.iter() {
         let Pathway { enrolled, started, completed, courses: within, modules: flat, .. } = pathway;
         line(text, 0, "pathway", slug, enrolled.as_ref(), *started, *completed);
         courses(text, 1, within);
@@ -151,23 +152,15 @@ fn tree(progress: &Progress, text: &mut String) {
     courses(text, 0, &progress.courses);
 }
 
-fn courses<'a>(
-    text: &mut String,
-    depth: usize,
-    all: impl IntoIterator<Item = (&'a String, &'a Course)>,
-) {
-    for (slug, Course { enrolled, started, completed, modules: within, .. }) in all {
+fn courses(text: &mut String, depth: usize, all: &BySlug<Course>) {
+    for (slug, Course { enrolled, started, completed, modules: within, .. }) in all.iter() {
         line(text, depth, "course", slug, enrolled.as_ref(), *started, *completed);
         modules(text, depth + 1, within);
     }
 }
 
-fn modules<'a>(
-    text: &mut String,
-    depth: usize,
-    all: impl IntoIterator<Item = (&'a String, &'a Module)>,
-) {
-    for (slug, Module { started, completed, .. }) in all {
+fn modules(text: &mut String, depth: usize, all: &BySlug<Module>) {
+    for (slug, Module { started, completed, .. }) in all.iter() {
         line(text, depth, "module", slug, None, *started, *completed);
     }
 }

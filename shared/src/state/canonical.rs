@@ -4,16 +4,18 @@
 //! In: a text. Out: its [`Progress`], or `None`, which only says that the text is to be read the
 //! long way: it may be any other spelling, or corrupt.
 //!
-//! **Invariant**: what is read here is what the long way reads. Property tests hold it to that.
-
-use std::collections::BTreeMap;
+//! **Invariant**: what is read here is what the long way reads, and is written as this very text.
+//! Property tests hold it to that.
 
 use chrono::{DateTime, Utc};
 
 use super::STANDALONE;
 use super::instants::{TIME_BYTES, canonical_time};
+use crate::by_slug::BySlug;
 use crate::facts::{Course, Enrolment, Module, Pathway, Progress, Reached};
 use crate::limits::is_key;
+
+const MODULES: &str = r#""modules":"#;
 
 /// Reads a canonical text.
 pub(super) fn read(text: &str) -> Option<Progress> {
@@ -24,7 +26,7 @@ pub(super) fn read(text: &str) -> Option<Progress> {
     while reader.token("}").is_none() {
         let slug = reader.next_key(&mut last)?;
         if slug == STANDALONE {
-            progress.courses = reader.members(Reader::course)?;
+            progress.courses = reader.some_members(Reader::course)?;
         } else {
             progress.pathways.insert(slug.to_owned(), reader.pathway()?);
         }
@@ -43,9 +45,17 @@ impl<'a> Reader<'a> {
     fn pathway(&mut self) -> Option<Pathway> {
         self.open()?;
         let completed = self.reached(r#""completed":"#, r#""completed_at":"#)?;
-        let courses = self.field_of_members(r#""courses":"#, Self::course)?;
+        let mut courses = BySlug::default();
+        if self.field(r#""courses":"#) {
+            courses = self.some_members(Self::course)?;
+        }
         let enrolled = self.enrolment()?;
-        let modules = self.field_of_members(r#""modules":"#, Self::module)?;
+        let mut modules = BySlug::default();
+        if courses.is_empty() {
+            modules = self.modules()?;
+        } else if self.field(MODULES) {
+            modules = self.some_members(Self::module)?;
+        }
         let started = self.reached(r#""started":"#, r#""started_at":"#)?;
         self.close()?;
         Some(Pathway { enrolled, started, completed, courses, modules, ..Pathway::default() })
@@ -55,7 +65,7 @@ impl<'a> Reader<'a> {
         self.open()?;
         let completed = self.reached(r#""completed":"#, r#""completed_at":"#)?;
         let enrolled = self.enrolment()?;
-        let modules = self.field_of_members(r#""modules":"#, Self::module)?;
+        let modules = self.modules()?;
         let started = self.reached(r#""started":"#, r#""started_at":"#)?;
         self.close()?;
         Some(Course { enrolled, started, completed, modules, ..Course::default() })
@@ -99,25 +109,27 @@ impl<'a> Reader<'a> {
         Some(Some(canonical_time(text)?))
     }
 
-    fn field_of_members<T>(
-        &mut self,
-        key: &str,
-        each: impl Fn(&mut Self) -> Option<T>,
-    ) -> Option<BTreeMap<String, T>> {
-        if self.field(key) { self.members(each) } else { Some(BTreeMap::new()) }
+    /// The modules of what has nothing else below it: they are written even where there is none.
+    fn modules(&mut self) -> Option<BySlug<Module>> {
+        if self.field(MODULES) { self.members(Self::module) } else { None }
+    }
+
+    /// Members that are written only where there is one.
+    fn some_members<T>(&mut self, each: impl Fn(&mut Self) -> Option<T>) -> Option<BySlug<T>> {
+        self.members(each).filter(|members| !members.is_empty())
     }
 
     /// An object with a value of one kind under every key.
-    fn members<T>(&mut self, each: impl Fn(&mut Self) -> Option<T>) -> Option<BTreeMap<String, T>> {
+    fn members<T>(&mut self, each: impl Fn(&mut Self) -> Option<T>) -> Option<BySlug<T>> {
         self.open()?;
-        let mut members = Vec::new();
+        let mut members = BySlug::default();
         let mut last = None;
         while self.token("}").is_none() {
             let slug = self.next_key(&mut last)?;
-            members.push((slug.to_owned(), each(self)?));
+            members.insert(slug.to_owned(), each(self)?);
         }
         self.is_first = false;
-        Some(members.into_iter().collect())
+        Some(members)
     }
 
     /// The next key of an object whose keys are slugs. They ascend, so none stands there twice.
@@ -188,6 +200,11 @@ mod tests {
             "",
             r#"{} "#,
             r#"{"x":5}"#,
+            r#"{"courses":{}}"#,
+            r#"{"courses":{"c":{}}}"#,
+            r#"{"p":{}}"#,
+            r#"{"p":{"courses":{},"modules":{}}}"#,
+            r#"{"p":{"courses":{"c":{"modules":{}}},"modules":{}}}"#,
             r#"{"p":{"modules":{},"x":5}}"#,
             r#"{"p":{"enrolled":false,"modules":{}}}"#,
             r#"{"p":{"enrolled_at":"2025-01-01T00:00:00.000Z","modules":{}}}"#,

@@ -18,6 +18,12 @@ pub fn instant(time: DateTime<Utc>) -> String {
     InstantText::of(time).as_str().to_owned()
 }
 
+/// The UTC date of a time, as date properties hold it: `YYYY-MM-DD`.
+pub fn day(time: DateTime<Utc>) -> String {
+    let text = InstantText::of(time);
+    text.as_str().split('T').next().unwrap_or_default().to_owned()
+}
+
 /// The time that a text in RFC 3339 gives, cut to milliseconds, if [`instant`] can write it: an
 /// offset can carry a text beyond the years of four digits.
 pub fn time_of(text: &str) -> Option<DateTime<Utc>> {
@@ -98,6 +104,7 @@ mod tests {
             assert_eq!(time_of(text), by_library, "{text}");
             if let Some(time) = by_library {
                 assert_eq!(instant(time), time.to_rfc3339_opts(SecondsFormat::Millis, true));
+                assert_eq!(day(time), time.date_naive().to_string());
             }
         }
         check("2026-01-18T17:30:00.000Z");
@@ -122,5 +129,6 @@ mod tests {
         assert_eq!(time("9999-12-31T23:59:59-01:00"), None);
         let beyond = DateTime::from_timestamp(253_402_300_800, 0).unwrap();
         assert_eq!(instant(beyond), "+10000-01-01T00:00:00.000Z");
+        assert_eq!(day(beyond), "+10000-01-01");
     }
 }

@@ -3,7 +3,6 @@
 //!
 //! **Invariant**: equal states are equal texts.
 
-use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::iter::Peekable;
 
@@ -11,10 +10,12 @@ use serde_json::{Value, map};
 
 use super::STANDALONE;
 use super::instants::InstantText;
+use crate::by_slug::BySlug;
 use crate::facts::{Course, Enrolment, Module, Pathway, Progress, Reached, Unknown};
 
-/// The capacity of a text to start with: that of a state of some ten modules.
-const BYTES_AT_FIRST: usize = 2_048;
+/// The capacity of a text to start with: that of a state of some five modules. Allocators have
+/// pieces up to this size at hand.
+const BYTES_AT_FIRST: usize = 1_024;
 
 /// Writes a state.
 pub(super) fn write(progress: &Progress) -> String {
@@ -100,7 +101,7 @@ impl Writer {
         self.text.push_str("true");
         if let Some(time) = time {
             self.known(left, at);
-            self.string(InstantText::of(time).as_str());
+            self.quoted(InstantText::of(time).as_str());
         }
     }
 
@@ -117,9 +118,9 @@ impl Writer {
     }
 
     /// An object with a value of one kind under every key.
-    fn members<T>(&mut self, members: &BTreeMap<String, T>, put: impl Fn(&mut Self, &T)) {
+    fn members<T>(&mut self, members: &BySlug<T>, put: impl Fn(&mut Self, &T)) {
         self.text.push('{');
-        for (slug, member) in members {
+        for (slug, member) in members.iter() {
             self.slug(slug);
             put(self, member);
         }
@@ -158,28 +159,37 @@ impl Writer {
 
     /// A key that needs no escape: it is quoted as it is.
     fn key(&mut self, key: &str) {
-        self.text.push_str(if self.text.ends_with('{') { "\"" } else { ",\"" });
-        self.text.push_str(key);
-        self.text.push_str("\":");
+        self.separate();
+        self.quoted(key);
+        self.text.push(':');
     }
 
     /// A key that is another's word.
     fn slug(&mut self, slug: &str) {
+        self.separate();
+        self.string(slug);
+        self.text.push(':');
+    }
+
+    fn separate(&mut self) {
         if !self.text.ends_with('{') {
             self.text.push(',');
         }
-        self.string(slug);
-        self.text.push(':');
     }
 
     fn string(&mut self, text: &str) {
         let is_plain = |byte| byte >= b' ' && byte != b'"' && byte != b'\\';
         if text.bytes().fold(true, |plain, byte| plain & is_plain(byte)) {
-            self.text.push('"');
-            self.text.push_str(text);
-            self.text.push('"');
+            self.quoted(text);
         } else {
             let _never_fails = write!(self.text, "{}", Value::from(text));
         }
+    }
+
+    /// A text that needs no escape.
+    fn quoted(&mut self, text: &str) {
+        self.text.push('"');
+        self.text.push_str(text);
+        self.text.push('"');
     }
 }

@@ -207,6 +207,6 @@ fn a_claim_is_borne_out_by_a_completion_in_its_own_place() {
     assert!(catalog().is_complete(&progress, &course(Some("p"), "a")));
     assert!(catalog().is_complete(&progress, &Claim::Pathway("p".into())));
     assert!(!catalog().is_complete(&progress, &course(None, "a")));
-    let reached = progress.pathways["p"].completed.unwrap();
+    let reached = progress.pathways.get("p").unwrap().completed.unwrap();
     assert_eq!(reached.at, None::<DateTime<Utc>>);
 }

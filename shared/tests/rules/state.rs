@@ -13,15 +13,15 @@ fn a_state_is_read_at_every_level() {
     let text = r#"{"courses":{"s":{"enrolled":true,"enrolled_at":"2026-01-01T01:00:00+01:00","enrollment_source":"x","modules":{"m":{"completed":true}}}},"p":{"enrolled":true,"modules":{"f":{"started":true,"started_at":"2026-01-02T00:00:00.0009Z"}}},"q":{"courses":{"c":{"modules":{}}}},"x":5}"#;
     let progress = read(text);
     let at = time_of("2026-01-01T00:00:00Z");
-    let standalone = &progress.courses["s"];
+    let standalone = &progress.courses.get("s").unwrap();
     assert_eq!(standalone.enrolled, Some(Enrolment { at, source: Some("x".into()) }));
-    assert_eq!(standalone.modules["m"].completed, Some(Reached { at: None }));
-    assert_eq!(standalone.modules["m"].started, None);
-    let flat = &progress.pathways["p"];
+    assert_eq!(standalone.modules.get("m").unwrap().completed, Some(Reached { at: None }));
+    assert_eq!(standalone.modules.get("m").unwrap().started, None);
+    let flat = &progress.pathways.get("p").unwrap();
     assert_eq!(flat.enrolled, Some(Enrolment { at: None, source: None }));
     let started = Some(Reached { at: time_of("2026-01-02T00:00:00Z") });
-    assert_eq!(flat.modules["f"].started, started);
-    assert!(progress.pathways["q"].courses.contains_key("c"));
+    assert_eq!(flat.modules.get("f").unwrap().started, started);
+    assert!(progress.pathways.get("q").unwrap().courses.get("c").is_some());
     assert_eq!(progress.unknown["x"], 5);
     assert!(!progress.is_empty());
 }
@@ -56,7 +56,7 @@ fn an_empty_source_is_none_and_one_without_an_enrolment_stays_until_there_is_one
     assert_eq!(state::write(&read(empty)), r#"{"p":{"enrolled":true,"modules":{}}}"#);
     let alone = r#"{"p":{"enrollment_source":"x","modules":{}}}"#;
     let mut progress = read(alone);
-    assert_eq!(progress.pathways["p"].enrolled, None);
+    assert_eq!(progress.pathways.get("p").unwrap().enrolled, None);
     assert_eq!(state::write(&progress), alone);
 
     let enrolled = Facts::of(&Happening {
