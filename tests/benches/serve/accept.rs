@@ -28,10 +28,12 @@ const MANY: usize = 10;
 /// Long enough that no worker sees any of these events.
 const WINDOW_S: u32 = 900;
 
-/// The three of them, on one disk.
+/// All of them, on one disk.
 struct Rivals {
     clock: Arc<dyn Clock>,
     server: Server,
+    /// Another one, so that requests of many events don't fill the queue of the first.
+    server_of_many: Server,
     queues: SqliteQueues,
     sqlite: Arc<std::sync::Mutex<Connection>>,
     time: Duration,
@@ -56,8 +58,8 @@ pub(crate) async fn measure(clock: &Arc<dyn Clock>, is_short: bool) -> bool {
         let mut found = [const { Vec::new() }; 6];
         for _ in 0..rounds {
             let (queue, queue_us) = rivals.queue(count).await;
-            let (http, http_us) = rivals.http(count, 1).await;
-            let (many, _) = rivals.http(count, MANY).await;
+            let (http, http_us) = rivals.http(&rivals.server, count, 1).await;
+            let (many, _) = rivals.http(&rivals.server_of_many, count, MANY).await;
             let all = [rivals.commit_each().await, queue, http, queue_us, http_us, many];
             found.iter_mut().zip(all).for_each(|(found, one)| found.push(one));
         }
@@ -90,13 +92,15 @@ pub(crate) async fn measure(clock: &Arc<dyn Clock>, is_short: bool) -> bool {
         println!("{}", plot.write(name).unwrap().display());
     }
     rivals.server.stop().await;
+    rivals.server_of_many.stop().await;
     holds("over HTTP, of what the queue does without", http / queue, SHARE_LEAST)
 }
 
 impl Rivals {
     async fn start(folder: &Path, clock: &Arc<dyn Clock>, time: Duration) -> Rivals {
-        let [served, direct, plain] = ["served", "direct", "plain"].map(|name| folder.join(name));
-        for each in [&served, &direct, &plain] {
+        let [served, many, direct, plain] =
+            ["served", "many", "direct", "plain"].map(|name| folder.join(name));
+        for each in [&served, &many, &direct, &plain] {
             std::fs::create_dir(each).unwrap();
         }
         let settings =
@@ -114,6 +118,7 @@ impl Rivals {
         Rivals {
             clock: clock.clone(),
             server: Server::start(&served, WINDOW_S).await,
+            server_of_many: Server::start(&many, WINDOW_S).await,
             queues,
             sqlite: Arc::new(std::sync::Mutex::new(sqlite)),
             time,
@@ -162,12 +167,11 @@ impl Rivals {
 
     /// Events per second over so many connections, and what processors spend on each in the server,
     /// in microseconds.
-    async fn http(&self, connections: usize, events: usize) -> (f64, f64) {
-        let spent = self.server.cpu();
-        let address = &self.server.address;
+    async fn http(&self, server: &Server, connections: usize, events: usize) -> (f64, f64) {
+        let spent = server.cpu();
         let load = Load { connections, events, pace: Pace::Closed, time: self.time };
-        let times = load::post(address, load, &self.clock).await;
-        let (count, spent) = ((times.len() * events) as f64, self.server.cpu() - spent);
+        let times = load::post(&server.address, load, &self.clock).await;
+        let (count, spent) = ((times.len() * events) as f64, server.cpu() - spent);
         (count / self.time.as_secs_f64(), spent.as_secs_f64() * 1e6 / count)
     }
 
