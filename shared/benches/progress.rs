@@ -176,6 +176,10 @@ fn course_of(module: usize) -> String {
     format!("course-{:03}", module / 20)
 }
 
+fn slug_of(module: usize) -> String {
+    format!("m{module:04}")
+}
+
 fn completed(module: usize) -> Happening {
     let start: DateTime<Utc> = "2026-01-18T17:30:00Z".parse().unwrap();
     Happening {
@@ -183,7 +187,7 @@ fn completed(module: usize) -> Happening {
         at: start + TimeDelta::minutes(module as i64),
         pathway: Some(PATHWAY.into()),
         course: Some(course_of(module)),
-        module: Some(format!("m{module:04}")),
+        module: Some(slug_of(module)),
         source: None,
         viewed: None,
     }
@@ -194,7 +198,7 @@ fn catalog() -> Catalog {
     let mut catalog = Catalog::default();
     for module in 0..modules {
         let course = catalog.courses.entry(course_of(module)).or_default();
-        course.push(format!("m{module:04}"));
+        course.push(slug_of(module));
     }
     catalog.pathways.insert(PATHWAY.into(), catalog.courses.keys().cloned().collect());
     catalog
@@ -217,8 +221,10 @@ fn contact(case: &Case, catalog: &Catalog) -> Values {
         facts = marks.iter().map(Facts::of).fold(facts, Facts::join);
     }
     if matches!(case.marks, Marks::Flags) {
-        let modules = facts.progress.pathways.values_mut().flat_map(|p| p.courses.values_mut());
-        for module in modules.flat_map(|course| course.modules.values_mut()) {
+        let pathway = facts.progress.pathways.get_mut(PATHWAY).unwrap();
+        for module in 0..case.modules {
+            let course = pathway.courses.get_mut(&course_of(module)).unwrap();
+            let module = course.modules.get_mut(&slug_of(module)).unwrap();
             module.started.as_mut().unwrap().at = None;
         }
     }

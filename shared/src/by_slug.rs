@@ -68,11 +68,6 @@ impl<T> BySlug<T> {
         self.iter().map(|(_, value)| value)
     }
 
-    /// The values, to be changed.
-    pub fn values_mut(&mut self) -> impl Iterator<Item = &mut T> {
-        self.members.iter_mut().map(|(_, value)| value)
-    }
-
     /// Where a slug stands, or would. Most come in their order, behind the last.
     fn place(&self, slug: &str) -> Result<usize, usize> {
         let Some((last, _)) = self.members.last() else { return Err(0) };
