@@ -52,7 +52,7 @@ pub fn read(text: Option<&str>) -> Result<Progress, CorruptState> {
     canonical::read(text).map_or_else(|| read_at_length(text), Ok)
 }
 
-/// Reads it, and gives what [`write`] makes of it as well: nearly always the property's own text.
+/// Reads it, and gives what [`write()`] makes of it as well: nearly always the property's own text.
 ///
 /// # Errors
 /// [`CorruptState`].
