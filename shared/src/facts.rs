@@ -163,7 +163,7 @@ impl Facts {
         match name {
             EventName::PathwayEnrolled => {
                 if let Some(pathway) = pathway {
-                    facts.progress.pathway(pathway).enrolled =
+                    facts.progress.pathways.get_or_default(pathway).enrolled =
                         Some(Enrolment { at: Some(*at), source: source.clone() });
                 }
             }
@@ -251,7 +251,7 @@ impl Progress {
     /// Takes in what the other holds. Keys that Milepost does not know stay as they are here.
     pub fn join(&mut self, other: &Self) {
         for (slug, theirs) in other.pathways.iter() {
-            let ours = self.pathway(slug);
+            let ours = self.pathways.get_or_default(slug);
             join_enrolment(&mut ours.enrolled, theirs.enrolled.as_ref());
             join_reached(&mut ours.started, theirs.started);
             join_reached(&mut ours.completed, theirs.completed);
@@ -291,13 +291,9 @@ impl Progress {
             .chain(self.pathways.values().flat_map(|pathway| pathway.modules.values()))
     }
 
-    fn pathway(&mut self, slug: &str) -> &mut Pathway {
-        self.pathways.get_or_default(slug)
-    }
-
     fn course(&mut self, pathway: Option<&str>, course: &str) -> &mut Course {
         let courses = match pathway {
-            Some(pathway) => &mut self.pathway(pathway).courses,
+            Some(pathway) => &mut self.pathways.get_or_default(pathway).courses,
             None => &mut self.courses,
         };
         courses.get_or_default(course)
@@ -311,14 +307,14 @@ impl Progress {
     ) -> Option<&mut BySlug<Module>> {
         match (pathway, course) {
             (pathway, Some(course)) => Some(&mut self.course(pathway, course).modules),
-            (Some(pathway), None) => Some(&mut self.pathway(pathway).modules),
+            (Some(pathway), None) => Some(&mut self.pathways.get_or_default(pathway).modules),
             (None, None) => None,
         }
     }
 
     fn enrol(&mut self, pathway: Option<&str>, course: Option<&str>, enrolment: Enrolment) {
         if let Some(pathway) = pathway {
-            self.pathway(pathway).enrolled = Some(enrolment.clone());
+            self.pathways.get_or_default(pathway).enrolled = Some(enrolment.clone());
         }
         if let Some(course) = course {
             self.course(pathway, course).enrolled = Some(enrolment);

@@ -13,11 +13,11 @@ fn a_state_is_read_at_every_level() {
     let text = r#"{"courses":{"s":{"enrolled":true,"enrolled_at":"2026-01-01T01:00:00+01:00","enrollment_source":"x","modules":{"m":{"completed":true}}}},"p":{"enrolled":true,"modules":{"f":{"started":true,"started_at":"2026-01-02T00:00:00.0009Z"}}},"q":{"courses":{"c":{"modules":{}}}},"x":5}"#;
     let progress = read(text);
     let at = time_of("2026-01-01T00:00:00Z");
-    let standalone = &progress.courses.get("s").unwrap();
+    let standalone = progress.courses.get("s").unwrap();
     assert_eq!(standalone.enrolled, Some(Enrolment { at, source: Some("x".into()) }));
     assert_eq!(standalone.modules.get("m").unwrap().completed, Some(Reached { at: None }));
     assert_eq!(standalone.modules.get("m").unwrap().started, None);
-    let flat = &progress.pathways.get("p").unwrap();
+    let flat = progress.pathways.get("p").unwrap();
     assert_eq!(flat.enrolled, Some(Enrolment { at: None, source: None }));
     let started = Some(Reached { at: time_of("2026-01-02T00:00:00Z") });
     assert_eq!(flat.modules.get("f").unwrap().started, started);

@@ -19,7 +19,7 @@ use crate::{at, holds, slow_disk};
 
 /// What the queue does without HTTP is what group commit allows; this share of it must be left over
 /// HTTP, where most connections are used. docs/performance.md has what is measured.
-const SHARE_LEAST: f64 = 0.15;
+const SHARE_LEAST: f64 = 0.4;
 /// How many connections the bound and the half load are taken at.
 const CONNECTIONS: [usize; 7] = [1, 2, 4, 8, 16, 32, 64];
 const CONNECTIONS_SHORT: [usize; 2] = [1, 64];
