@@ -3,12 +3,14 @@
 //! It behaves as SQS FIFO in high-throughput mode does, so that the core cannot tell the two
 //! apart; `tests/contract/queue_laws.rs` holds both to the same laws. A message passes
 //! `accept` (what SQS would refuse), `store` and `receive` (what is done with it, in SQL) and
-//! `groups` (which group is open); `writer` is the one thread that touches the file.
+//! `groups` (which group is open); `writer` is the one thread that does it, and `checkpoints` brings
+//! what it committed from SQLite's log into the file.
 //!
 //! **Invariant**: `send` answers `Ok` after the commit that holds the message was synced to disk.
 
 mod accept;
 mod attempts;
+mod checkpoints;
 mod groups;
 mod receive;
 mod schema;
@@ -25,6 +27,7 @@ use chrono::{DateTime, Utc};
 use shared::ports::{Clock, Delivery, Depth, Entropy, Outgoing, Queue, QueueFault, ReceiveRequest};
 use tokio::sync::Notify;
 
+use self::checkpoints::Checkpoints;
 use self::store::{Change, Store};
 use self::writer::Writer;
 
@@ -123,7 +126,8 @@ impl SqliteQueues {
         settings: QueueSettings,
     ) -> Result<SqliteQueues, OpenError> {
         let connection = schema::open(path)?;
-        Self::over(connection, path, clock, entropy, settings)
+        let checkpoints = Checkpoints::start(path)?;
+        Self::over(connection, Some(checkpoints), path, clock, entropy, settings)
     }
 
     /// Queues that live in memory and end with the process, for tests.
@@ -134,11 +138,12 @@ impl SqliteQueues {
     ) -> Result<SqliteQueues, OpenError> {
         let path = Path::new(":memory:");
         let connection = schema::open(path)?;
-        Self::over(connection, path, clock, entropy, settings)
+        Self::over(connection, None, path, clock, entropy, settings)
     }
 
     fn over(
         connection: rusqlite::Connection,
+        checkpoints: Option<Checkpoints>,
         path: &Path,
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
@@ -148,7 +153,7 @@ impl SqliteQueues {
             .map_err(|source| OpenError::File { path: path.to_owned(), source })?;
         let wakes = Which::ALL.map(|_| Arc::new(Notify::new()));
         let [events, dead_letters] = wakes.clone();
-        let writer = Arc::new(Writer::start(store, wakes)?);
+        let writer = Arc::new(Writer::start(store, checkpoints, wakes)?);
         let door = |which, wake| {
             Arc::new(Door { which, wake, writer: writer.clone(), clock: clock.clone() })
         };

@@ -4,7 +4,7 @@
 //! and at work: that is what a kill leaves on the disk.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +14,8 @@ use simulation::clock::VirtualClock;
 use simulation::entropy::SeededEntropy;
 
 const MINUTE: Duration = Duration::from_secs(60);
+/// A large body, in bytes.
+const LARGE: usize = 200_000;
 
 #[tokio::test]
 async fn a_reopened_queue_has_messages_order_counts_and_known_ids() {
@@ -87,15 +89,45 @@ async fn a_torn_process_loses_nothing_that_was_acknowledged() {
         assert_eq!(events.delete(held).await, []);
         let depth = events.depth().await.expect("a depth");
 
-        let torn = folder.path().join(format!("torn-{round}.db"));
-        for end in ["", "-wal"] {
-            let [from, to] = [&path, &torn].map(|file| format!("{}{end}", file.display()));
-            std::fs::copy(from, to).expect("a copy");
-        }
-        let survivors = open(&torn, &clock);
+        let survivors = open(&tear(&path, round), &clock);
         assert_eq!(survivors.events().depth().await.expect("a depth"), depth, "round {round}");
         assert_eq!(survivors.events().delete(kept).await, [], "what was in flight still is");
         clock.advance(2 * MINUTE);
+    }
+}
+
+/// Two and a half times as much as the log takes: it begins anew while they come.
+#[tokio::test]
+async fn without_a_pause_between_messages_the_log_stays_below_its_bound_and_tears_nowhere() {
+    const LOG_MAX: u64 = 64 << 20;
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("queue.db");
+    let log = folder.path().join("queue.db-wal");
+    let clock = VirtualClock::default();
+    let queues = open(&path, &clock);
+    let mut most = 0;
+    for number in 1..=800 {
+        put_large(&*queues.events(), number).await;
+        most = most.max(std::fs::metadata(&log).expect("a log").len());
+        if number % 200 == 0 {
+            let survivors = open(&tear(&path, number), &clock);
+            assert_eq!(survivors.events().depth().await.expect("a depth").total(), number);
+        }
+    }
+    assert!(most < LOG_MAX + (2 << 20), "{most} bytes");
+}
+
+#[tokio::test]
+async fn what_was_sent_comes_from_the_log_into_the_file_while_the_queue_is_open() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("queue.db");
+    let queues = open(&path, &VirtualClock::default());
+    for number in 0..40 {
+        put_large(&*queues.events(), number).await;
+    }
+    let half = 40 * LARGE as u64 / 2;
+    while std::fs::metadata(&path).expect("the file").len() < half {
+        tokio::task::yield_now().await;
     }
 }
 
@@ -242,9 +274,24 @@ fn settings() -> QueueSettings {
     QueueSettings { delay: Duration::ZERO, ..QueueSettings::default() }
 }
 
+/// A copy of the database and its log as they stand now.
+fn tear(path: &Path, number: u64) -> PathBuf {
+    let torn = path.with_file_name(format!("torn-{number}.db"));
+    for end in ["", "-wal"] {
+        let [from, to] = [path, &torn].map(|file| format!("{}{end}", file.display()));
+        std::fs::copy(from, to).expect("a copy");
+    }
+    torn
+}
+
 async fn put(queue: &dyn Queue, names: &[&str]) {
     let results = queue.send(names.iter().copied().map(message).collect()).await;
     assert_eq!(results, vec![Ok(()); names.len()]);
+}
+
+async fn put_large(queue: &dyn Queue, number: u64) {
+    let sent = Outgoing { body: "x".repeat(LARGE), ..message(&format!("{number}/1")) };
+    assert_eq!(queue.send(vec![sent]).await, [Ok(())]);
 }
 
 async fn take(queue: &dyn Queue, messages_max: u32, visibility: Duration) -> Vec<Delivery> {

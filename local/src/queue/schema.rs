@@ -20,8 +20,8 @@ const FORMAT: i64 = 1;
 /// How long to wait for another process that is writing.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How large the log stays after a checkpoint.
-const LOG_BYTES_MAX: i64 = 64 * 1024 * 1024;
+/// How large the log becomes, and its file stays.
+pub(super) const LOG_BYTES_MAX: i64 = 64 * 1024 * 1024;
 
 /// How much of the tables is kept in memory. Ids are spread over all of theirs.
 const CACHE_KB: i64 = 16 * 1024;
@@ -82,13 +82,15 @@ const TABLES: &str = "
     PRAGMA user_version = 1;
 ";
 
-/// Opens the file or makes it. `:memory:` is a database of its own.
+/// Opens the file or makes it. `:memory:` is a database of its own. A commit on the connection copies
+/// nothing from the log into the file.
 pub(super) fn open(path: &Path) -> Result<Connection, OpenError> {
     let at = |source| OpenError::File { path: path.to_owned(), source };
     let connection = Connection::open(path).map_err(at)?;
     connection.busy_timeout(BUSY_TIMEOUT).map_err(at)?;
     connection.pragma_update(None, "journal_mode", "WAL").map_err(at)?;
     connection.pragma_update(None, "synchronous", "FULL").map_err(at)?;
+    connection.pragma_update(None, "wal_autocheckpoint", 0).map_err(at)?;
     connection.pragma_update(None, "journal_size_limit", LOG_BYTES_MAX).map_err(at)?;
     connection.pragma_update(None, "cache_size", -CACHE_KB).map_err(at)?;
     connection.set_prepared_statement_cache_capacity(64);

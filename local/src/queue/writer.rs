@@ -1,4 +1,4 @@
-//! The one thread that touches the file. It gathers what many callers ask into one transaction,
+//! The one thread that works on the tables. It gathers what many callers ask into one transaction,
 //! so that one sync to disk serves them all.
 //!
 //! In: jobs, each with somebody waiting. Out: their answers, after the commit. While a commit
@@ -19,6 +19,7 @@ use std::time::Duration;
 use shared::ports::QueueFault;
 use tokio::sync::{Notify, oneshot};
 
+use super::checkpoints::Checkpoints;
 use super::store::Store;
 
 /// How many jobs one transaction takes, so that nobody waits for an endless one.
@@ -39,12 +40,17 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// Starts the thread. `wakes` are notified when their queue may have something to give.
-    pub(super) fn start(store: Store, wakes: [Arc<Notify>; 2]) -> io::Result<Writer> {
+    /// Starts the thread. `wakes` are notified when their queue may have something to give. A queue
+    /// in memory has no log, and no `checkpoints`.
+    pub(super) fn start(
+        store: Store,
+        checkpoints: Option<Checkpoints>,
+        wakes: [Arc<Notify>; 2],
+    ) -> io::Result<Writer> {
         let (jobs, asked) = channel();
         let thread = std::thread::Builder::new()
             .name("queue".to_owned())
-            .spawn(move || serve(store, &asked, &wakes))?;
+            .spawn(move || serve(store, checkpoints.as_ref(), &asked, &wakes))?;
         Ok(Writer { jobs, thread: Mutex::new(Some(thread)) })
     }
 
@@ -133,7 +139,12 @@ impl Lately {
     }
 }
 
-fn serve(mut store: Store, asked: &Receiver<Option<Box<dyn Job>>>, wakes: &[Arc<Notify>; 2]) {
+fn serve(
+    mut store: Store,
+    checkpoints: Option<&Checkpoints>,
+    asked: &Receiver<Option<Box<dyn Job>>>,
+    wakes: &[Arc<Notify>; 2],
+) {
     let mut lately = Lately::default();
     let mut next = Jobs::new();
     let mut open = true;
@@ -165,6 +176,9 @@ fn serve(mut store: Store, asked: &Receiver<Option<Box<dyn Job>>>, wakes: &[Arc<
         }
         for job in jobs {
             job.answer(committed.clone());
+        }
+        if let Some(checkpoints) = checkpoints {
+            checkpoints.follow(&store.connection);
         }
     }
 }
