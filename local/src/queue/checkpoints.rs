@@ -6,7 +6,8 @@
 //! is copied, which the thread, always a few commits behind, does not reach while more come.
 
 use std::path::Path;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
 use rusqlite::Connection;
@@ -24,6 +25,7 @@ const PAGE_BYTES: i64 = 4_096;
 
 /// The handle on the thread.
 pub(super) struct Checkpoints {
+    copier: Arc<Copier>,
     wake: Option<SyncSender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -31,20 +33,21 @@ pub(super) struct Checkpoints {
 impl Checkpoints {
     /// Starts the thread, with a connection of its own. The writer's must not copy by itself.
     pub(super) fn start(path: &Path) -> Result<Checkpoints, OpenError> {
-        let connection = schema::open(path)?;
+        let copier = Arc::new(Copier { connection: Mutex::new(schema::open(path)?) });
         let (wake, woken) = sync_channel(1);
-        let thread = std::thread::Builder::new()
-            .name("queue-checkpoints".to_owned())
-            .spawn(move || serve(&connection, &woken))?;
-        Ok(Checkpoints { wake: Some(wake), thread: Some(thread) })
+        let thread = std::thread::Builder::new().name("queue-checkpoints".to_owned()).spawn({
+            let copier = copier.clone();
+            move || woken.iter().for_each(|()| copier.copy_from(COPIED_FROM))
+        })?;
+        Ok(Checkpoints { copier, wake: Some(wake), thread: Some(thread) })
     }
 
     /// Keeps the log short. For the writer, when nobody waits for what it committed.
     pub(super) fn follow(&self, writer: &Connection) {
-        let Some(log) = Log::after(writer, CheckpointMode::NOOP) else { return };
+        let Some(log) = Log::of(writer) else { return };
         if i64::from(log.pages) >= PAGES_MAX {
-            Log::after(writer, CheckpointMode::PASSIVE);
-        } else if log.is_worth_copying()
+            self.copier.copy_from(1);
+        } else if log.rest >= COPIED_FROM
             && let Some(wake) = &self.wake
         {
             // One that stands there already is as good.
@@ -62,32 +65,34 @@ impl Drop for Checkpoints {
     }
 }
 
-fn serve(connection: &Connection, woken: &Receiver<()>) {
-    while woken.recv().is_ok() {
-        // The writer may have asked again while the last copy was under way.
-        if Log::after(connection, CheckpointMode::NOOP).is_some_and(Log::is_worth_copying) {
-            Log::after(connection, CheckpointMode::PASSIVE);
+/// The connection that copies, whichever thread does.
+struct Copier {
+    connection: Mutex<Connection>,
+}
+
+impl Copier {
+    /// Copies, if the log has so many pages to copy: the writer may have asked again while the last
+    /// copy was under way. Where the disk refuses, the log only grows, and the next commit brings
+    /// another try.
+    fn copy_from(&self, pages: i32) {
+        let connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
+        if Log::of(&connection).is_some_and(|log| log.rest >= pages) {
+            let _ = connection.wal_checkpoint_v2(None::<&str>, CheckpointMode::PASSIVE);
         }
     }
 }
 
-/// The log at a moment, in pages.
-#[derive(Clone, Copy)]
+/// The log at a moment.
 struct Log {
     pages: i32,
-    /// How many of them are in the file as well.
-    copied: i32,
+    /// How many of them are not in the file yet.
+    rest: i32,
 }
 
 impl Log {
-    /// The log after a checkpoint of this mode; `NOOP` copies nothing. None while somebody else copies, or when the disk
-    /// refuses: the log only grows, and the next commit brings another try.
-    fn after(connection: &Connection, mode: CheckpointMode) -> Option<Log> {
-        let (pages, copied) = connection.wal_checkpoint_v2(None::<&str>, mode).ok()?;
-        Some(Log { pages, copied })
-    }
-
-    fn is_worth_copying(self) -> bool {
-        self.pages - self.copied >= COPIED_FROM
+    fn of(connection: &Connection) -> Option<Log> {
+        let (pages, copied) =
+            connection.wal_checkpoint_v2(None::<&str>, CheckpointMode::NOOP).ok()?;
+        Some(Log { pages, rest: pages - copied })
     }
 }

@@ -125,7 +125,7 @@ struct Lately {
     callers: usize,
     /// How long the last one took.
     took: Duration,
-    /// The least that one took which wrote: the disk's share of any of them.
+    /// The least that one took which wrote and is on disk: the disk's share of any of them.
     quickest: Option<Duration>,
 }
 
@@ -166,7 +166,7 @@ fn serve(
         }
         lately.callers = jobs.len() + next.len();
         lately.took = took;
-        if store.connection.total_changes() > changes {
+        if committed.is_ok() && store.connection.total_changes() > changes {
             lately.quickest = Some(lately.quickest.map_or(took, |quickest| quickest.min(took)));
         }
         for (wake, stirred) in wakes.iter().zip(store.take_stirred()) {
