@@ -1,16 +1,24 @@
 //! The front door of the local stack: HTTP requests as API Gateway would hand them to the
 //! functions, the console at `/`, and the demo under `/demo`.
 //!
-//! **Invariant**: no body is read further than the longest that could be valid.
+//! **Invariant**: no body is read further than the longest that could be valid, and a request that
+//! came whole is worked through, whoever still waits for the answer.
 
-use std::future::Future;
+use std::convert::Infallible;
+use std::pin::pin;
 use std::sync::Arc;
 
-use axum::Router;
 use axum::body::Body;
-use axum::extract::{Query, State};
-use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
+use axum::extract::Query;
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use axum::serve::Listener;
+use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use hyper_util::server::graceful::GracefulShutdown;
 use ingest::Ingest;
 use reader::Reader;
 use shared::http::{Request, Route};
@@ -33,40 +41,56 @@ pub struct Doors {
 }
 
 /// Serves until `stop` ends, then lets the requests in hand finish.
-///
-/// # Errors
-/// When the listener fails.
-pub async fn serve(
-    listener: TcpListener,
-    doors: Arc<Doors>,
-    stop: impl Future<Output = ()> + Send + 'static,
-) -> std::io::Result<()> {
-    let router = Router::new().fallback(answer).with_state(doors);
-    axum::serve(listener, router).with_graceful_shutdown(stop).await
+pub async fn serve(mut listener: TcpListener, doors: Arc<Doors>, stop: impl Future<Output = ()>) {
+    let mut http = http1::Builder::new();
+    // Otherwise a page that posts and is gone takes along an event that the queue is still asked for.
+    http.half_close(true);
+    let open = GracefulShutdown::new();
+    let mut stop = pin!(stop);
+    loop {
+        let stream = tokio::select! {
+            (stream, _) = Listener::accept(&mut listener) => stream,
+            () = &mut stop => break,
+        };
+        let doors = Arc::clone(&doors);
+        let service = service_fn(move |request| {
+            let doors = Arc::clone(&doors);
+            async move { Ok::<_, Infallible>(answer(&doors, request).await) }
+        });
+        let connection = open.watch(http.serve_connection(TokioIo::new(stream), service));
+        tokio::spawn(async move {
+            // How a connection breaks is its client's affair.
+            let _broken = connection.await;
+        });
+    }
+    drop(listener);
+    open.shutdown().await;
 }
 
-async fn answer(
-    State(doors): State<Arc<Doors>>,
-    method: Method,
-    uri: Uri,
-    Query(query): Query<Vec<(String, String)>>,
-    headers: HeaderMap,
-    body: Body,
-) -> Response {
-    if doors.console.owns(&method, uri.path()) {
-        return doors.console.answer(&method, &uri, &headers, body).await;
+async fn answer(doors: &Doors, request: hyper::Request<Incoming>) -> Response {
+    let (asked, body) = request.into_parts();
+    let path = asked.uri.path();
+    if doors.console.owns(&asked.method, path) {
+        let (method, uri, headers) = (&asked.method, &asked.uri, &asked.headers);
+        return doors.console.answer(method, uri, headers, Body::new(body)).await;
     }
+    let query: Vec<(String, String)> = match Query::try_from_uri(&asked.uri) {
+        Ok(Query(query)) => query,
+        Err(rejection) => return rejection.into_response(),
+    };
     if let Some(demo) = &doors.demo
-        && method == Method::GET
-        && let Some(served) = demo.serve(uri.path(), &query)
+        && asked.method == Method::GET
+        && let Some(served) = demo.serve(path, &query)
     {
-        return page(&headers, demo::CONTENT_SECURITY_POLICY, served.content_type, served.body);
+        let policy = demo::CONTENT_SECURITY_POLICY;
+        return page(&asked.headers, policy, served.content_type, served.body);
     }
     let request = Request {
-        method: method.as_str().to_owned(),
-        path: uri.path().to_owned(),
+        method: asked.method.as_str().to_owned(),
+        path: path.to_owned(),
         query: query.into_iter().collect(),
-        headers: headers
+        headers: asked
+            .headers
             .iter()
             .map(|(name, value)| {
                 (name.as_str().to_owned(), String::from_utf8_lossy(value.as_bytes()).into_owned())
@@ -82,10 +106,10 @@ async fn answer(
         _ => doors.ingest.answer(request).await,
     };
     let status = StatusCode::from_u16(response.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    let mut answer = (status, response.body).into_response();
-    answer.headers_mut().remove(header::CONTENT_TYPE);
+    let mut answer = Response::new(Body::from(response.body));
+    *answer.status_mut() = status;
     for (name, value) in response.headers {
-        if let Ok(value) = value.parse() {
+        if let Ok(value) = HeaderValue::try_from(value) {
             answer.headers_mut().insert(name, value);
         }
     }
@@ -93,8 +117,7 @@ async fn answer(
 }
 
 /// The body, or so much of it that it is certainly refused as too long.
-async fn read_up_to_limit(mut body: Body) -> Vec<u8> {
-    use http_body_util::BodyExt as _;
+async fn read_up_to_limit(mut body: Incoming) -> Vec<u8> {
     let mut bytes = Vec::new();
     while bytes.len() <= BATCH_BYTES_MAX {
         match body.frame().await {

@@ -256,10 +256,7 @@ impl Stack {
         let api = url(&listener, settings.listen)?;
         let doors = Arc::new(Doors { ingest, reader, console, demo });
         let until = until_stopped(&stopped);
-        let mut servers = vec![tokio::spawn(async move {
-            // A listener that fails ends the serving; the health check says so to whoever asks.
-            let _ended = server::serve(listener, doors, until).await;
-        })];
+        let mut servers = vec![tokio::spawn(server::serve(listener, doors, until))];
         let pumps =
             (0..concurrency).map(|_| Pump::start(worker.clone(), stopped.clone())).collect();
         let mut urls = Urls { api, portal: None };

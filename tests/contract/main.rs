@@ -55,6 +55,8 @@ mod repairs;
 /// What becomes of events on the whole path.
 mod worker;
 
+/// Events whose page did not wait for the answer.
+mod gone_pages;
 /// The deployment guide's Tests 1 to 6, over HTTP.
 mod guide;
 /// Recorded histories, over HTTP.

@@ -1,6 +1,7 @@
-//! A stack that really runs: HTTP over loopback, real time, everything in memory.
+//! A stack that really runs: HTTP over loopback and real time; all in memory, or in a folder.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -45,8 +46,20 @@ impl Running {
     ///
     /// # Panics
     /// When it does not start.
-    #[expect(clippy::unwrap_used, clippy::expect_used, reason = "a test without a stack fails")]
     pub async fn start_with(catalog: Catalog, journal: Arc<KeptJournal>) -> Self {
+        Self::start_on(None, catalog, journal).await
+    }
+
+    /// Starts a stack that keeps queue and portal in this folder.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub async fn start_in(folder: &Path, catalog: Catalog) -> Self {
+        Self::start_on(Some(folder.to_owned()), catalog, Arc::default()).await
+    }
+
+    #[expect(clippy::unwrap_used, clippy::expect_used, reason = "a test without a stack fails")]
+    async fn start_on(data: Option<PathBuf>, catalog: Catalog, journal: Arc<KeptJournal>) -> Self {
         let lookup = |name: &str| match name {
             "ENABLE_CRM_PROGRESS" => Some("true".to_owned()),
             "HUBSPOT_PRIVATE_APP_TOKEN" => Some(LOCAL_TOKEN.to_owned()),
@@ -60,7 +73,7 @@ impl Running {
         let settings = StackSettings {
             listen: free,
             crm: Crm::Simulated { listen: free },
-            data: None,
+            data,
             door: settings::Door::from_lookup(&lookup).unwrap(),
             worker: settings::Worker::from_lookup(&lookup).unwrap(),
             hubspot: settings::HubSpot::from_lookup(&lookup).unwrap(),
