@@ -92,7 +92,7 @@ impl Ingest {
             Submitted::Batch(events) => (events, true),
         };
         let mut refused = Vec::new();
-        let mut valid = Vec::new();
+        let mut valid = Vec::with_capacity(events.len());
         for (index, event) in events.into_iter().enumerate() {
             match event {
                 Ok(event) => valid.push((index, event)),
@@ -123,7 +123,7 @@ impl Ingest {
 
         let messages = about.iter().map(|(_, envelope)| envelope.seal()).collect();
         let results = enqueue::send(&*self.queue, &*self.clock, &*self.entropy, messages).await;
-        let mut accepted = Vec::new();
+        let mut accepted = Vec::with_capacity(about.len());
         for ((index, envelope), result) in about.into_iter().zip(results) {
             match result {
                 Ok(()) => accepted.push(envelope),
@@ -149,7 +149,7 @@ impl Ingest {
         story: &mut Story,
     ) -> Result<Sorted, InvalidToken> {
         let now = self.clock.now();
-        let mut sorted = Sorted::default();
+        let mut sorted = Sorted { about: Vec::with_capacity(events.len()), ..Sorted::default() };
         for (index, event) in events {
             let settings = &self.door.identity;
             let secret = settings.jwt_secret.as_deref();

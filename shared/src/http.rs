@@ -66,6 +66,15 @@ pub enum Route {
     Health,
 }
 
+/// Path, method, and what is asked.
+const ROUTES: [(&str, &str, Route); 5] = [
+    ("/events/track", "POST", Route::Track),
+    ("/progress/read", "GET", Route::ProgressRead),
+    ("/progress/aggregate", "GET", Route::ProgressAggregate),
+    ("/enrollments/list", "GET", Route::EnrollmentsList),
+    ("/api/health", "GET", Route::Health),
+];
+
 impl Request {
     /// A header's value, by its lower-case name.
     pub fn header(&self, name: &str) -> Option<&str> {
@@ -99,21 +108,16 @@ impl std::fmt::Debug for Request {
 
 /// Method and route of a path, which may begin with one stage segment.
 fn find(path: &str) -> Option<(&'static str, Route)> {
-    let path = path.to_ascii_lowercase();
-    let exact = |path: &str| match path {
-        "/events/track" => Some(("POST", Route::Track)),
-        "/progress/read" => Some(("GET", Route::ProgressRead)),
-        "/progress/aggregate" => Some(("GET", Route::ProgressAggregate)),
-        "/enrollments/list" => Some(("GET", Route::EnrollmentsList)),
-        "/api/health" => Some(("GET", Route::Health)),
-        _ => None,
+    let exact = |path: &str| {
+        let known = ROUTES.into_iter().find(|(known, ..)| path.eq_ignore_ascii_case(known));
+        known.map(|(_, method, route)| (method, route))
     };
     let behind_stage = || {
         let rest = path.strip_prefix('/')?;
         let (stage, _) = rest.split_once('/').filter(|(stage, _)| !stage.is_empty())?;
         exact(&rest[stage.len()..])
     };
-    exact(&path).or_else(behind_stage)
+    exact(path).or_else(behind_stage)
 }
 
 impl Response {

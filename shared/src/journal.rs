@@ -7,7 +7,10 @@
 //! **Invariant**: no e-mail, token or body in a line. A contact stands there as its message group,
 //! which is a hash. The one exception is ingest's fallback line, which `milepost recover` reads.
 
-use serde_json::{Map, Value};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use serde_json::Value;
 
 pub use crate::settings::LogLevel;
 
@@ -18,21 +21,21 @@ pub struct Line {
     /// and a contact written. Debug: what needed no write, too.
     pub level: LogLevel,
     /// What happened, without values: lines with the same message are about the same thing.
-    pub message: String,
+    pub message: Cow<'static, str>,
     /// The values, units in their names (`wait_ms`).
-    pub fields: Map<String, Value>,
+    pub fields: BTreeMap<&'static str, Value>,
 }
 
 impl Line {
     /// A line without fields.
-    pub fn new(level: LogLevel, message: impl Into<String>) -> Self {
-        Self { level, message: message.into(), fields: Map::new() }
+    pub fn new(level: LogLevel, message: impl Into<Cow<'static, str>>) -> Self {
+        Self { level, message: message.into(), fields: BTreeMap::new() }
     }
 
     /// Adds a field.
     #[must_use]
-    pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
-        self.fields.insert(name.to_owned(), value.into());
+    pub fn with(mut self, name: &'static str, value: impl Into<Value>) -> Self {
+        self.fields.insert(name, value.into());
         self
     }
 }

@@ -4,6 +4,7 @@
 //! Lines are made when something happens and written when the pass is over, so that they say what
 //! was settled. A contact stands in them as its message group.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::time::Duration;
 
@@ -53,7 +54,7 @@ impl Report {
     pub fn planned(&mut self, plan: &Plan) {
         self.figures.push((Figure::ContactsUnchanged, plan.unchanged.len() as f64));
         for unchanged in &plan.unchanged {
-            let line = |level, message: &str| {
+            let line = |level, message: &'static str| {
                 Line::new(level, message)
                     .with("contact", unchanged.group.clone())
                     .with("events", unchanged.events)
@@ -253,7 +254,7 @@ impl Report {
 }
 
 /// A line about one contact's write.
-fn line_of(level: LogLevel, message: impl Into<String>, write: &Write) -> Line {
+fn line_of(level: LogLevel, message: impl Into<Cow<'static, str>>, write: &Write) -> Line {
     let first = write.opened.first();
     let group = first.map(|opened| opened.held.delivery.group.clone());
     let correlation_id = first.map(|opened| opened.envelope.correlation_id.clone());

@@ -2,9 +2,11 @@
 //!
 //! The order of the keys is for people: when, how bad, what, where; then the fields by name.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, Utc};
 use serde::Serialize;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use shared::journal::{Line, LogLevel};
 
 /// Where a line comes from.
@@ -24,7 +26,7 @@ struct Wire<'a> {
     stage: &'a str,
     function: &'static str,
     #[serde(flatten)]
-    fields: &'a Map<String, Value>,
+    fields: &'a BTreeMap<&'static str, Value>,
 }
 
 /// The line's text, without a line break at its end.

@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use serde_json::{Map, Value, json};
+use serde::Serialize;
 use shared::journal::Figure;
 
 use crate::log::Origin;
@@ -32,42 +32,80 @@ pub fn documents(figures: &[(Figure, f64)], origin: &Origin, now: DateTime<Utc>)
             let of_part = values.iter().filter_map(|(figure, values)| {
                 Some((*figure, values.chunks(VALUES_MAX).nth(part)?))
             });
-            document(&of_part.collect(), origin, now).to_string()
+            document(&of_part.collect(), origin, now)
         })
         .collect()
 }
 
-fn document(values: &BTreeMap<Figure, &[f64]>, origin: &Origin, now: DateTime<Utc>) -> Value {
-    let definitions: Vec<Value> = values
-        .keys()
-        .map(|figure| json!({ "Name": figure.name(), "Unit": figure.unit() }))
-        .collect();
-    let mut document = Map::new();
-    document.insert(
-        "_aws".into(),
-        json!({
-            "Timestamp": now.timestamp_millis(),
-            "CloudWatchMetrics": [{
-                "Namespace": NAMESPACE,
-                "Dimensions": [["stage", "function"]],
-                "Metrics": definitions,
+fn document(values: &BTreeMap<Figure, &[f64]>, origin: &Origin, now: DateTime<Utc>) -> String {
+    let definition =
+        |figure: &Figure| MetricDefinition { name: figure.name(), unit: figure.unit() };
+    let document = Document {
+        metadata: Metadata {
+            timestamp: now.timestamp_millis(),
+            cloud_watch_metrics: [MetricDirective {
+                namespace: NAMESPACE,
+                dimensions: [["stage", "function"]],
+                metrics: values.keys().map(definition).collect(),
             }],
-        }),
-    );
-    document.insert("stage".into(), origin.stage.clone().into());
-    document.insert("function".into(), origin.function.into());
-    for (figure, values) in values {
-        let value = match values {
-            [one] => json!(one),
-            many => json!(many),
-        };
-        document.insert(figure.name().into(), value);
-    }
-    Value::Object(document)
+        },
+        stage: &origin.stage,
+        function: origin.function,
+        values: values
+            .iter()
+            .map(|(figure, values)| match values {
+                [one] => (figure.name(), Values::One(*one)),
+                many => (figure.name(), Values::Many(many)),
+            })
+            .collect(),
+    };
+    // Texts, numbers and maps with text keys always serialize.
+    serde_json::to_string(&document).unwrap_or_default()
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    #[serde(rename = "_aws")]
+    metadata: Metadata,
+    stage: &'a str,
+    function: &'static str,
+    #[serde(flatten)]
+    values: BTreeMap<&'static str, Values<'a>>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Metadata {
+    timestamp: i64,
+    cloud_watch_metrics: [MetricDirective; 1],
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct MetricDirective {
+    namespace: &'static str,
+    dimensions: [[&'static str; 2]; 1],
+    metrics: Vec<MetricDefinition>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct MetricDefinition {
+    name: &'static str,
+    unit: &'static str,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Values<'a> {
+    One(f64),
+    Many(&'a [f64]),
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::{Value, json};
+
     use super::*;
 
     fn read(figures: &[(Figure, f64)]) -> Vec<Value> {

@@ -27,7 +27,7 @@ fn a_figure_has_the_name_of_its_variant_and_a_unit() {
 #[test]
 fn a_line_holds_what_it_was_given() {
     let line = Line::new(LogLevel::Warn, "slow").with("wait_ms", 5).with("contact", "g");
-    assert_eq!((line.level, line.message.as_str()), (LogLevel::Warn, "slow"));
+    assert_eq!((line.level, line.message.as_ref()), (LogLevel::Warn, "slow"));
     assert_eq!(json!(line.fields), json!({"contact": "g", "wait_ms": 5}));
 }
 

@@ -26,7 +26,7 @@ impl KeptJournal {
 
     /// The messages of all lines so far.
     pub fn messages(&self) -> Vec<String> {
-        locked(&self.lines).iter().map(|line| line.message.clone()).collect()
+        locked(&self.lines).iter().map(|line| line.message.to_string()).collect()
     }
 
     /// The lines with this message.
