@@ -84,9 +84,9 @@ pub enum OpenError {
         /// The newest format that this program knows.
         known: i64,
     },
-    /// The system gave no thread.
-    #[error("the queue's thread can't be started: {0}")]
-    Thread(#[from] std::io::Error),
+    /// The system gave no thread, or no second handle on the file.
+    #[error("the queue needs threads and a handle on its file, and the system refuses: {0}")]
+    System(#[from] std::io::Error),
 }
 
 /// A dead letter as an operator sees it: looked at, not received.

@@ -3,8 +3,11 @@
 //!
 //! SQLite alone copies at the end of a commit, and whoever waits for that commit waits for two syncs
 //! more. Here the writer has to do so only when the log is full: the log begins anew when all of it
-//! is copied, which the thread, always a few commits behind, does not reach while more come.
+//! is copied, which the thread, always a few commits behind, does not reach while more come. Only
+//! then does SQLite sync the file; the thread does after each copy, so that little is left for the
+//! one that the writer, and all who ask it, wait for.
 
+use std::fs::File;
 use std::path::Path;
 use std::sync::mpsc::{SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -33,11 +36,12 @@ pub(super) struct Checkpoints {
 impl Checkpoints {
     /// Starts the thread, with a connection of its own. The writer's must not copy by itself.
     pub(super) fn start(path: &Path) -> Result<Checkpoints, OpenError> {
-        let copier = Arc::new(Copier { connection: Mutex::new(schema::open(path)?) });
+        let connection = Mutex::new(schema::open(path)?);
+        let copier = Arc::new(Copier { connection, file: File::open(path)? });
         let (wake, woken) = sync_channel(1);
         let thread = std::thread::Builder::new().name("queue-checkpoints".to_owned()).spawn({
             let copier = copier.clone();
-            move || woken.iter().for_each(|()| copier.copy_from(COPIED_FROM))
+            move || woken.iter().for_each(|()| copier.work_ahead())
         })?;
         Ok(Checkpoints { copier, wake: Some(wake), thread: Some(thread) })
     }
@@ -68,9 +72,19 @@ impl Drop for Checkpoints {
 /// The connection that copies, whichever thread does.
 struct Copier {
     connection: Mutex<Connection>,
+    /// For syncs. Closing it gives up whatever locks the process has on the file: it goes after the
+    /// queue's connections, the writer's and the one above.
+    file: File,
 }
 
 impl Copier {
+    /// Copies as soon as it is worth it, and syncs what was copied, while the writer goes on.
+    fn work_ahead(&self) {
+        self.copy_from(COPIED_FROM);
+        // Before the log begins anew SQLite syncs by itself, and heeds how that ends.
+        let _ = self.file.sync_data();
+    }
+
     /// Copies, if the log has so many pages to copy: the writer may have asked again while the last
     /// copy was under way. Where the disk refuses, the log only grows, and the next commit brings
     /// another try.
