@@ -11,8 +11,8 @@ use std::sync::Arc;
 
 use shared::catalog::Catalog;
 
-use crate::console::html::Escaped;
-use crate::portal::Portal;
+use console::html::Escaped;
+use simulator::Portal;
 
 /// Loads only what this server serves.
 pub const CONTENT_SECURITY_POLICY: &str =

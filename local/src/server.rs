@@ -25,8 +25,8 @@ use shared::http::{Request, Route};
 use shared::submission::BATCH_BYTES_MAX;
 use tokio::net::TcpListener;
 
-use crate::console::{Console, access};
 use crate::demo::{self, Demo};
+use console::{Console, access};
 
 /// What stands behind the door.
 pub struct Doors {

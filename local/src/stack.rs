@@ -27,16 +27,16 @@ use worker::Worker;
 use worker::circuit::Circuit;
 use worker::send::EventNames;
 
-use crate::console::access::{Access, Keys};
-use crate::console::tally::Tally;
-use crate::console::{Console, Watched};
 use crate::demo::Demo;
-use crate::letters::Queues;
-use crate::portal::inner_door::InnerDoor;
-use crate::portal::{self, Portal};
 use crate::pump::Pump;
-use crate::queue::{self, OpenError, QueueSettings, SqliteQueues};
 use crate::server::{self, Doors};
+use console::access::{Access, Keys};
+use console::tally::Tally;
+use console::{Console, Watched};
+use dead_letters::Queues;
+use simulator::Portal;
+use simulator::inner_door::InnerDoor;
+use sqlite::{OpenError, QueueSettings, SqliteQueues};
 
 /// How long a stop waits for the batches in hand, and then for the open requests.
 const DRAIN_MAX: Duration = Duration::from_secs(3);
@@ -128,7 +128,7 @@ pub enum StartFault {
     Reclaim(QueueFault),
     /// The simulator's file can't be opened.
     #[error(transparent)]
-    Portal(#[from] portal::PortalFault),
+    Portal(#[from] simulator::PortalFault),
     /// The settings leave no call to HubSpot.
     #[error(transparent)]
     Pace(#[from] NoShare),
@@ -322,7 +322,7 @@ impl Simulator {
         stopped: &watch::Receiver<bool>,
     ) -> Result<Self, StartFault> {
         let portal = Arc::new(match data {
-            Some(folder) => Portal::open(folder)?,
+            Some(folder) => simulator_server::open(folder)?,
             None => Portal::in_memory(entropy.next_u64()),
         });
         portal.define_milepost_properties();
@@ -331,7 +331,7 @@ impl Simulator {
         portal.grant(token, &[]);
         let listener = bind(listen).await?;
         let url = url(&listener, listen)?;
-        let door = portal::http_door::serve(
+        let door = simulator_server::http_door::serve(
             listener,
             portal.clone(),
             clock.clone(),
@@ -353,7 +353,7 @@ async fn open_queues(
     let behavior = QueueSettings { delay: settings.coalescing_window, ..QueueSettings::default() };
     let queues = match &settings.data {
         Some(folder) => {
-            SqliteQueues::open(&folder.join(queue::FILE_NAME), clock, entropy, behavior)?
+            SqliteQueues::open(&folder.join(sqlite::FILE_NAME), clock, entropy, behavior)?
         }
         None => SqliteQueues::in_memory(clock, entropy, behavior)?,
     };

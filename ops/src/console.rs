@@ -8,11 +8,11 @@ mod metrics;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
+use console::access::Access;
+use console::lately::Lately;
+use console::{self, Console, Watched};
 use host::clock::SystemClock;
 use host::environment;
-use local::console::access::Access;
-use local::console::lately::Lately;
-use local::console::{self, Console, Watched};
 use serde::Serialize;
 use shared::settings::Process;
 use sqs::client::ClientSettings;

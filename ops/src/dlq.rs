@@ -1,7 +1,7 @@
 //! `milepost dlq`: the dead letters, over whichever queue holds them.
 //!
 //! A [`walk`] receives every letter and holds it, [`filter`] says which are meant, and each command
-//! does its own with those (what they share with the console stands in `local::letters`): [`list`] and [`show`] look, [`export`] writes them down, [`replay`]
+//! does its own with those (what they share with the console stands in `dead_letters`): [`list`] and [`show`] look, [`export`] writes them down, [`replay`]
 //! sends them back, [`purge`] deletes them.
 //!
 //! **Invariant**: nobody is named in what is printed, unless the operator asked for that.
@@ -14,7 +14,7 @@ pub(crate) mod replay;
 mod show;
 
 use clap::Subcommand;
-pub(crate) use local::letters::{letter, reasons, walk};
+pub(crate) use dead_letters::{letter, reasons, walk};
 
 use crate::ending::{Ending, Stopped};
 use crate::output::Output;

@@ -6,9 +6,9 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
-use local::portal::LOCAL_TOKEN;
 use local::stack::{Crm, StackSettings};
 use shared::settings::{self, Process};
+use simulator::LOCAL_TOKEN;
 
 use crate::ending::{Ending, Stopped};
 use crate::output::Output;

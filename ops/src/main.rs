@@ -35,7 +35,7 @@ mod track;
 
 use std::process::ExitCode;
 
-use ::local::letters::pace;
+use ::dead_letters::pace;
 use clap::Parser as _;
 
 use crate::cli::Cli;

@@ -10,13 +10,13 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+pub(crate) use dead_letters::Queues;
 use host::clock::SystemClock;
 use host::entropy::SystemEntropy;
 use host::environment;
-pub(crate) use local::letters::Queues;
-use local::queue::{FILE_NAME, QueueSettings, SqliteQueues};
 use shared::ports::{Clock, Entropy, Queue, QueueFault};
 use shared::settings::QueueUrls;
+use sqlite::{FILE_NAME, QueueSettings, SqliteQueues};
 use sqs::client::ClientSettings;
 use sqs::queue::SqsQueue;
 

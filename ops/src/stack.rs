@@ -9,11 +9,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::ValueEnum;
+use console::access::Keys;
 use host::catalog_folder::{self, CatalogFolderFault};
 use host::clock::SystemClock;
 use host::entropy::SystemEntropy;
 use host::{entropy, environment};
-use local::console::access::Keys;
 use local::stack::{Stack, StackSettings, Urls};
 use serde::Serialize;
 use shared::catalog::{Catalog, CatalogFault};

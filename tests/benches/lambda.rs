@@ -20,9 +20,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use host::clock::SystemClock;
-use local::portal::{LOCAL_TOKEN, Portal, http_door};
 use serde_json::{Value, json};
 use shared::ports::Clock;
+use simulator::{LOCAL_TOKEN, Portal};
+use simulator_server::http_door;
 use tests::binaries::{self, SMALLEST};
 use tests::emulator::Variables;
 use tests::runtime_api::{RunningFunction, Start};

@@ -12,9 +12,6 @@ use hubspot::token::TokenSource;
 use hubspot::transport::{Answer, NoAnswer, Request as Call, Transport};
 use hubspot::version::ApiVersion;
 use ingest::Ingest;
-use local::portal::inner_door::InnerDoor;
-use local::portal::{LOCAL_TOKEN, Portal};
-use local::queue::{QueueSettings, SqliteQueues};
 use reader::Reader;
 use serde_json::Value;
 use shared::envelope::Envelope;
@@ -25,6 +22,9 @@ use shared::settings::{Door, WrongSetting};
 use simulation::clock::VirtualClock;
 use simulation::entropy::SeededEntropy;
 use simulation::journal::KeptJournal;
+use simulator::inner_door::InnerDoor;
+use simulator::{LOCAL_TOKEN, Portal};
+use sqlite::{QueueSettings, SqliteQueues};
 
 /// The secret that the recorded tokens were signed with.
 pub(crate) const SECRET: &str = "golden-secret";

@@ -1,9 +1,9 @@
 //! Pages post and never wait: what becomes of an event whose page is gone before the answer.
 
 use ingest::story::FALLBACK_MESSAGE;
-use local::queue::FILE_NAME;
 use rusqlite::Connection;
 use shared::catalog::Catalog;
+use sqlite::FILE_NAME;
 use tests::running::Running;
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;

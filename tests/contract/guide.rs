@@ -3,9 +3,9 @@
 
 use std::path::Path;
 
-use local::portal::faults::{FaultKind, FaultRule};
 use serde_json::{Value, json};
 use shared::catalog::Catalog;
+use simulator::faults::{FaultKind, FaultRule};
 use tests::running::Running;
 
 const TEST_1: &str = r#"{

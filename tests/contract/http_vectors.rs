@@ -3,11 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use local::portal::faults::{FaultKind, FaultRule};
 use serde_json::{Value, json};
 use shared::facts::Facts;
 use shared::http::Request;
 use shared::milestones::{Values, milestones};
+use simulator::faults::{FaultKind, FaultRule};
 
 use crate::doors::{self, Doors};
 use crate::golden;

@@ -17,13 +17,13 @@ use hubspot::fault::{CallFault, LimitPolicy, PortalFault};
 use hubspot::pace::{Pace, PaceSettings};
 use hubspot::token::{ReadToken, TokenSource};
 use hubspot::version::ApiVersion;
-use local::portal::faults::{FaultKind, FaultRule};
-use local::portal::inner_door::InnerDoor;
-use local::portal::{LOCAL_TOKEN, Portal};
 use shared::ports::Clock;
 use shared::properties::{LAST_VIEWED_TYPE, PROGRESS_SUMMARY, TOTAL_PROGRESS};
 use simulation::clock::VirtualClock;
 use simulation::entropy::SeededEntropy;
+use simulator::faults::{FaultKind, FaultRule};
+use simulator::inner_door::InnerDoor;
+use simulator::{LOCAL_TOKEN, Portal};
 
 pub(crate) const MINUTE: Duration = Duration::from_secs(60);
 

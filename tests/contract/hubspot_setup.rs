@@ -4,9 +4,9 @@ use hubspot::fault::{CallFault, LimitPolicy};
 use hubspot::schema::{Difference, Made, compare};
 use hubspot::token::TokenSource;
 use hubspot::version::ApiVersion;
-use local::portal::LOCAL_TOKEN;
 use shared::ports::Clock;
 use shared::properties::{GROUPS, LAST_VIEWED_TYPE, PROPERTIES};
+use simulator::LOCAL_TOKEN;
 
 use crate::hubspot_client::{MINUTE, World};
 

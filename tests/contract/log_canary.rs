@@ -3,10 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use local::portal::faults::{FaultKind, FaultRule};
 use serde_json::{Value, json};
 use shared::http::Request;
 use shared::journal::Line;
+use simulator::faults::{FaultKind, FaultRule};
 
 use crate::doors::{self, Doors, QueueMood};
 

@@ -3,10 +3,10 @@
 
 use std::time::Duration;
 
-use local::portal::LOCAL_TOKEN;
-use local::portal::faults::{FaultKind, FaultRule};
 use shared::journal::Figure;
 use shared::ports::Clock as _;
+use simulator::LOCAL_TOKEN;
+use simulator::faults::{FaultKind, FaultRule};
 
 use crate::worker::{crowd, path, started};
 

@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use local::queue::{OpenError, QueueSettings, SqliteQueues};
 use shared::ports::{Clock, Delivery, Outgoing, Queue, QueueFault, ReceiveRequest};
 use simulation::clock::VirtualClock;
 use simulation::entropy::SeededEntropy;
+use sqlite::{OpenError, QueueSettings, SqliteQueues};
 
 const MINUTE: Duration = Duration::from_secs(60);
 /// A large body, in bytes.

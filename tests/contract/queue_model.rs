@@ -8,11 +8,11 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
-use local::queue::{QueueSettings, SqliteQueues};
 use proptest::prelude::*;
 use shared::ports::{Delivery, Depth, Outgoing, QueueFault, ReceiveRequest};
 use simulation::clock::VirtualClock;
 use simulation::entropy::SeededEntropy;
+use sqlite::{QueueSettings, SqliteQueues};
 
 const DELAY_S: u64 = 2;
 const RECEIVES_MAX: u32 = 3;

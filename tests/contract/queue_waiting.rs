@@ -4,10 +4,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use local::queue::{QueueSettings, SqliteQueues};
 use shared::ports::{Clock, Outgoing, ReceiveRequest};
 use simulation::clock::VirtualClock;
 use simulation::entropy::SeededEntropy;
+use sqlite::{QueueSettings, SqliteQueues};
 
 const MINUTE: Duration = Duration::from_secs(60);
 /// Between two of the receiver's own looks, which are a second apart.

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use local::portal::faults::{FaultKind, FaultRule};
 use serde_json::json;
 use shared::catalog::Catalog;
 use shared::envelope::{Content, Envelope};
@@ -11,6 +10,7 @@ use shared::identity::Person;
 use shared::journal::Figure;
 use shared::ports::{Clock as _, Outgoing};
 use shared::settings::Backend;
+use simulator::faults::{FaultKind, FaultRule};
 use tests::path::Path;
 
 use crate::worker::{add, started};

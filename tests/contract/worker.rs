@@ -2,13 +2,13 @@
 
 use std::time::Duration;
 
-use local::portal::LOCAL_TOKEN;
-use local::portal::exchange::PortalRequest;
-use local::portal::faults::{FaultKind, FaultRule};
 use serde_json::{Value, json};
 use shared::journal::Figure;
 use shared::ports::{Clock as _, Outgoing};
 use simulation::entropy::SeededEntropy;
+use simulator::LOCAL_TOKEN;
+use simulator::exchange::PortalRequest;
+use simulator::faults::{FaultKind, FaultRule};
 use tests::path::Path;
 
 use crate::golden;

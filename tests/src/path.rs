@@ -13,14 +13,14 @@ use hubspot::pace::{Pace, PaceSettings};
 use hubspot::token::TokenSource;
 use hubspot::version::ApiVersion;
 use ingest::Ingest;
-use local::portal::inner_door::InnerDoor;
-use local::portal::{LOCAL_TOKEN, Portal};
-use local::queue::{DeadLetter, QueueSettings, SqliteQueues};
 use serde_json::{Value, json};
 use shared::catalog::Catalog;
 use shared::http::{Request, Response};
 use shared::ports::{Clock, Delivery, ReceiveRequest};
 use shared::settings;
+use simulator::inner_door::InnerDoor;
+use simulator::{LOCAL_TOKEN, Portal};
+use sqlite::{DeadLetter, QueueSettings, SqliteQueues};
 use worker::{PASS_WORST_CASE, Worker};
 
 use simulation::clock::VirtualClock;

@@ -5,14 +5,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use console::access::Keys;
 use host::clock::SystemClock;
-use local::console::access::Keys;
-use local::portal::{LOCAL_TOKEN, Portal};
 use local::stack::{Crm, Stack, StackSettings};
 use serde_json::{Value, json};
 use shared::catalog::Catalog;
 use shared::ports::Clock;
 use shared::settings;
+use simulator::{LOCAL_TOKEN, Portal};
 
 use simulation::entropy::SeededEntropy;
 use simulation::journal::KeptJournal;

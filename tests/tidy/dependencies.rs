@@ -14,11 +14,12 @@ struct Edges {
     main: &'static [&'static str],
 }
 
-const EDGES: [Edges; 15] = [
+const EDGES: [Edges; 20] = [
     Edges { folder: "shared", library: &[], main: &[] },
     Edges { folder: "adapters/aws", library: &[], main: &[] },
     Edges { folder: "adapters/host", library: &["shared"], main: &[] },
     Edges { folder: "adapters/hubspot", library: &["shared"], main: &[] },
+    Edges { folder: "adapters/sqlite", library: &["shared"], main: &[] },
     Edges { folder: "adapters/sqs", library: &["shared", "aws"], main: &[] },
     Edges { folder: "adapters/ssm", library: &["shared", "aws", "hubspot"], main: &[] },
     Edges { folder: "ingest", library: &["shared"], main: &["ingest", "host", "sqs"] },
@@ -28,16 +29,48 @@ const EDGES: [Edges; 15] = [
         main: &["worker", "host", "sqs", "ssm"],
     },
     Edges { folder: "reader", library: &["shared", "hubspot"], main: &["reader", "host", "ssm"] },
+    Edges { folder: "simulator", library: &["shared", "hubspot"], main: &[] },
+    Edges { folder: "simulator/server", library: &["shared", "simulator"], main: &[] },
+    Edges { folder: "ops/dead_letters", library: &["shared"], main: &[] },
+    Edges {
+        folder: "ops/console",
+        library: &["shared", "dead_letters", "simulator", "sqlite"],
+        main: &[],
+    },
     Edges {
         folder: "local",
-        library: &["shared", "ingest", "worker", "reader", "hubspot"],
+        library: &[
+            "shared",
+            "ingest",
+            "worker",
+            "reader",
+            "hubspot",
+            "sqlite",
+            "simulator",
+            "simulator_server",
+            "dead_letters",
+            "console",
+        ],
         main: &[],
     },
     Edges {
         folder: "ops",
         // Its own tests take the emulator of SQS from `tests`; the program does not name it.
         library: &[
-            "shared", "host", "hubspot", "sqs", "ssm", "ingest", "worker", "reader", "local",
+            "shared",
+            "host",
+            "hubspot",
+            "sqs",
+            "ssm",
+            "ingest",
+            "worker",
+            "reader",
+            "local",
+            "dead_letters",
+            "console",
+            "sqlite",
+            "simulator",
+            "simulator_server",
             "tests",
         ],
         main: &[],
@@ -54,6 +87,11 @@ const EDGES: [Edges; 15] = [
             "worker",
             "reader",
             "local",
+            "dead_letters",
+            "console",
+            "sqlite",
+            "simulator",
+            "simulator_server",
             "simulation",
             "planted",
         ],
@@ -63,14 +101,14 @@ const EDGES: [Edges; 15] = [
     Edges { folder: "tests/benches/smallest", library: &[], main: &[] },
     Edges {
         folder: "tests/simulation",
-        library: &["shared", "hubspot", "ingest", "worker", "local", "simulation", "planted"],
+        library: &["shared", "hubspot", "ingest", "worker", "simulator", "simulation", "planted"],
         main: &[],
     },
     Edges { folder: "tests/simulation/planted", library: &["planted"], main: &[] },
 ];
 
 /// The packages as code names them; `milepost`, the package of `ops`, has no library to name.
-const CRATES: [&str; 15] = [
+const CRATES: [&str; 20] = [
     "shared",
     "host",
     "hubspot",
@@ -80,6 +118,11 @@ const CRATES: [&str; 15] = [
     "worker",
     "reader",
     "local",
+    "simulator",
+    "simulator_server",
+    "dead_letters",
+    "console",
+    "sqlite",
     "milepost",
     "tests",
     "simulation",

@@ -13,11 +13,11 @@ use std::time::Duration;
 
 use host::catalog_folder;
 use ingest::enqueue::SEND_TIME_MAX;
-use local::queue::QueueSettings;
 use serde_json::Value;
 use shared::settings::{
     Door, HubSpot, Lookup, Process, QueueUrls, Worker, WrongSetting, catalog_path,
 };
+use sqlite::QueueSettings;
 
 use tests::template::{Template, all, named};
 

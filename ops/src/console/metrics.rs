@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::DateTime;
-use local::console::lately::{Lately, Seen, Trend};
+use console::lately::{Lately, Seen, Trend};
 use serde_json::{Value, json};
 use shared::journal::Figure;
 use shared::ports::Clock;

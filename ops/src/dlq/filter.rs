@@ -5,7 +5,7 @@
 use std::str::FromStr;
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
-use local::letters::meant::{Contact, Meant};
+use dead_letters::meant::{Contact, Meant};
 
 /// The filters, as typed.
 #[derive(Debug, Clone, clap::Args)]

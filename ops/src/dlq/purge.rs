@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::io::IsTerminal as _;
 
-use local::letters::meant::Meant;
+use dead_letters::meant::Meant;
 use serde::Serialize;
 
 use super::filter::Filters;

@@ -1,12 +1,12 @@
 //! `milepost dlq replay`: dead letters back to the events queue, and what became of each.
 //!
-//! The replay itself is `local::letters::replay`; this is its face on the command line.
+//! The replay itself is `dead_letters::replay`; this is its face on the command line.
 
 use std::time::Duration;
 
-pub(crate) use local::letters::replay::send;
-use local::letters::replay::{Order, Step, replay};
-use local::letters::walk::Unseen;
+pub(crate) use dead_letters::replay::send;
+use dead_letters::replay::{Order, Step, replay};
+use dead_letters::walk::Unseen;
 
 use super::filter::Filters;
 use super::note_unseen;

@@ -1,6 +1,6 @@
 //! `milepost dlq show`: one dead letter, why it died, and what to do.
 
-use local::letters::meant::Meant;
+use dead_letters::meant::Meant;
 use serde::Serialize;
 
 use super::letter::{Letter, Shown};

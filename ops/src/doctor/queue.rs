@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use host::clock::SystemClock;
 use host::environment;
-use local::queue::QueueSettings;
 use serde_json::Value;
 use shared::ports::{Clock as _, Depth, QueueFault};
 use shared::settings::{QueueUrls, Worker};
+use sqlite::QueueSettings;
 use sqs::client::ClientSettings;
 use worker::PASS_WORST_CASE;
 

@@ -4,8 +4,8 @@ use std::collections::BTreeSet;
 use std::path::Path;
 use std::time::Duration;
 
-use local::portal::LOCAL_TOKEN;
 use serde_json::{Value, json};
+use simulator::LOCAL_TOKEN;
 use tests::cloud::Cloud;
 use tests::emulator::Variables;
 use tests::ministack::{Ministack, QueueShape};

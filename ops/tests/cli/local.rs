@@ -92,7 +92,7 @@ async fn serve_brings_events_to_the_hubspot_that_the_environment_names() {
         .arg(folder.path())
         .env("ENABLE_CRM_PROGRESS", "true")
         .env("HUBSPOT_BASE_URL", hubspot.portal())
-        .env("HUBSPOT_PRIVATE_APP_TOKEN", ::local::portal::LOCAL_TOKEN);
+        .env("HUBSPOT_PRIVATE_APP_TOKEN", ::simulator::LOCAL_TOKEN);
     let stack = Running::start(&mut serve).await;
     assert_eq!(stack.ready["portal"], serde_json::Value::Null);
     let client = client();

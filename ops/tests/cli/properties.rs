@@ -4,8 +4,9 @@ use std::process::Output;
 use std::sync::Arc;
 
 use host::clock::SystemClock;
-use local::portal::{LOCAL_TOKEN, Portal, http_door};
 use serde_json::{Value, json};
+use simulator::{LOCAL_TOKEN, Portal};
+use simulator_server::http_door;
 use tokio::net::TcpListener;
 
 use crate::ended::{document, run, stderr, stdout};

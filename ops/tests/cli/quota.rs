@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use host::clock::SystemClock;
-use local::portal::{LOCAL_TOKEN, Portal, http_door};
 use serde_json::{Value, json};
 use shared::ports::Clock as _;
+use simulator::{LOCAL_TOKEN, Portal};
+use simulator_server::http_door;
 use tokio::net::TcpListener;
 use tokio::process::Command;
 

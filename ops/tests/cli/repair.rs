@@ -7,10 +7,11 @@ use std::sync::Arc;
 
 use chrono::TimeDelta;
 use host::clock::SystemClock;
-use local::portal::{LOCAL_TOKEN, Portal, http_door};
 use serde_json::{Value, json};
 use shared::envelope::{Content, Envelope};
 use shared::ports::Clock as _;
+use simulator::{LOCAL_TOKEN, Portal};
+use simulator_server::http_door;
 use tokio::net::TcpListener;
 use tokio::process::Command;
 

@@ -6,16 +6,16 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
+use console::access::Keys;
 use host::catalog_folder;
 use host::clock::SystemClock;
 use host::entropy::SystemEntropy;
-use local::console::access::Keys;
-use local::portal::LOCAL_TOKEN;
 use local::stack::{Crm, Stack, StackSettings};
 use reqwest::{Client, Method};
 use serde_json::Value;
 use shared::ports::Clock as _;
 use shared::settings;
+use simulator::LOCAL_TOKEN;
 use tempfile::TempDir;
 use tests::late_clock::LateClock;
 use tests::metrics::alarm::gone_off;

@@ -3,9 +3,9 @@
 
 use std::process::Stdio;
 
-use local::portal::LOCAL_TOKEN;
 use reqwest::Method;
 use serde_json::{Value, json};
+use simulator::LOCAL_TOKEN;
 
 use crate::contacts::in_simulator;
 use crate::ledger::{Count, Ledger, crowd};

@@ -6,9 +6,9 @@ use std::path::Path;
 use std::process::Stdio;
 
 use host::catalog_folder;
-use local::portal::LOCAL_TOKEN;
 use reqwest::Method;
 use serde_json::{Value, json};
+use simulator::LOCAL_TOKEN;
 use tokio::process::Command;
 
 use crate::contacts::{folded, in_simulator};

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use host::clock::SystemClock;
 use host::entropy::SystemEntropy;
-use local::queue::{FILE_NAME, QueueSettings, SqliteQueues};
 use shared::identity::Person;
 use shared::ports::{Delivery, Outgoing, Queue, ReceiveRequest};
+use sqlite::{FILE_NAME, QueueSettings, SqliteQueues};
 use tokio::process::Command;
 
 use crate::process::milepost;

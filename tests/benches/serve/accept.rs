@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use host::entropy::SystemEntropy;
-use local::queue::{FILE_NAME, QueueSettings, SqliteQueues};
 use rusqlite::Connection;
 use shared::ports::{Clock, Outgoing};
+use sqlite::{FILE_NAME, QueueSettings, SqliteQueues};
 use tests::plot::{Axis, Plot, Series};
 use tests::runtime_api;
 use tokio::task::JoinSet;

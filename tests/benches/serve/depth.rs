@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use host::entropy::SystemEntropy;
-use local::queue::{FILE_NAME, QueueSettings, SqliteQueues};
 use shared::ports::{Clock, Queue, ReceiveRequest};
+use sqlite::{FILE_NAME, QueueSettings, SqliteQueues};
 use tests::plot::{Axis, Plot, Series};
 
 use crate::accept::message;

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use local::portal::LOCAL_TOKEN;
-use local::portal::exchange::PortalRequest;
 use serde_json::{Value, json};
 use shared::journal::Figure;
 use shared::ports::Clock as _;
 use simulation::world::World;
+use simulator::LOCAL_TOKEN;
+use simulator::exchange::PortalRequest;
 
 use crate::people::{DAYS, HOUR, Site, add_people, address, event, world};
 use crate::table::Table;

@@ -9,10 +9,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use dead_letters::Queues;
+use dead_letters::walk::{Manner, Walk};
 use host::clock::SystemClock;
-use local::letters::Queues;
-use local::letters::walk::{Manner, Walk};
-use local::queue::{QueueSettings, SqliteQueues};
 use serde_json::json;
 use shared::catalog::Catalog;
 use shared::dead_letter::{Reason, Verdict, dead_letter};
@@ -24,6 +23,7 @@ use shared::milestones::{Values, milestones};
 use shared::ports::{Clock, Delivery, Outgoing};
 use simulation::clock::VirtualClock;
 use simulation::entropy::SeededEntropy;
+use sqlite::{QueueSettings, SqliteQueues};
 use tests::plot::{Axis, Plot, Series};
 use worker::batch::{coalesce, open};
 use worker::held::{Held, Origin};
@@ -164,7 +164,7 @@ fn letters(amount: usize) -> Box<dyn FnOnce()> {
             let mut walk = Walk::new(&queues, &stop, Manner::Looks);
             let mut seen = 0;
             loop {
-                let letters = walk.next(local::letters::walk::AT_ONCE).await.unwrap();
+                let letters = walk.next(dead_letters::walk::AT_ONCE).await.unwrap();
                 if letters.is_empty() {
                     break;
                 }

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use local::portal::LOCAL_TOKEN;
-use local::portal::faults::{FaultKind, FaultRule};
 use shared::ports::Clock as _;
 use simulation::late_writes;
 use simulation::world::World;
+use simulator::LOCAL_TOKEN;
+use simulator::faults::{FaultKind, FaultRule};
 
 use crate::people::{DAYS, HOUR, Site, address, fill, world};
 use crate::table::Table;

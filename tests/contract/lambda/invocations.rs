@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use aws_sdk_sqs::types::Message;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use local::portal::faults::{FaultKind, FaultRule};
 use serde_json::{Value, json};
+use simulator::faults::{FaultKind, FaultRule};
 use tests::binaries::Function;
 use tests::emulator::Emulator;
 

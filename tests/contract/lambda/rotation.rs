@@ -1,7 +1,7 @@
 //! `HUBSPOT_TOKEN_PARAMETER`: the token is in the parameter store, and is rotated there while the
 //! worker lives.
 
-use local::portal::LOCAL_TOKEN;
+use simulator::LOCAL_TOKEN;
 use tests::binaries::Function;
 use tests::cloud::Cloud;
 use tests::emulator::Emulator;

@@ -5,12 +5,12 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use aws_sdk_sqs::types::QueueAttributeName as Attribute;
-use local::portal::LOCAL_TOKEN;
 use serde_json::{Value, json};
 use shared::envelope::{Content, Envelope};
 use shared::event::EventName;
 use shared::facts::Happening;
 use shared::identity::Person;
+use simulator::LOCAL_TOKEN;
 use tests::binaries::Function;
 use tests::template::Template;
 

@@ -3,8 +3,8 @@
 
 use std::collections::BTreeSet;
 
-use local::portal::faults::{FaultKind, FaultRule};
 use serde_json::{Value, json};
+use simulator::faults::{FaultKind, FaultRule};
 use tests::binaries::Function;
 use tests::emulator::Emulator;
 use tests::metrics::Metric;
@@ -126,7 +126,7 @@ async fn led_through_everything(bench: &Bench) -> String {
         said.push_str(&function.said().unwrap());
     }
     let lower = said.to_lowercase();
-    let token = local::portal::LOCAL_TOKEN.to_lowercase();
+    let token = simulator::LOCAL_TOKEN.to_lowercase();
     for secret in ["canary", "example.org", JWT_SECRET, &token, "aws_secret"] {
         assert!(!lower.contains(secret), "{secret} in {said}");
     }

@@ -7,11 +7,11 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use local::portal::LOCAL_TOKEN;
-use local::portal::faults::{FaultKind, FaultRule};
 use serde_json::{Value, json};
 use shared::journal::Figure;
 use shared::ports::Clock;
+use simulator::LOCAL_TOKEN;
+use simulator::faults::{FaultKind, FaultRule};
 use tests::metrics::Metric;
 use tests::metrics::alarm::{Alarm, gone_off};
 use tests::metrics::recording::Recording;

@@ -8,12 +8,12 @@ use std::time::Duration;
 
 use http::{HeaderMap, Method};
 use hubspot::transport::{Answer, Dial, NoAnswer, Request, Transport};
-use local::portal::http_door;
-use local::portal::inner_door::InnerDoor;
-use local::portal::{LOCAL_TOKEN, Portal};
 use serde_json::{Value, json};
 use shared::ports::Clock;
 use simulation::clock::VirtualClock;
+use simulator::inner_door::InnerDoor;
+use simulator::{LOCAL_TOKEN, Portal};
+use simulator_server::http_door;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 

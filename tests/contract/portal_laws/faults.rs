@@ -2,9 +2,9 @@
 
 use http::Method;
 use hubspot::transport::NoAnswer;
-use local::portal::faults::{FaultKind, FaultRule};
 use serde_json::{Value, json};
 use shared::ports::Clock;
+use simulator::faults::{FaultKind, FaultRule};
 
 use super::bench::{Bench, PROPERTIES, V3, over_both_doors};
 

@@ -2,10 +2,10 @@
 
 use chrono::{DateTime, TimeDelta, Utc};
 use http::Method;
-use local::portal::exchange::PortalRequest;
-use local::portal::{LOCAL_TOKEN, Portal};
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
+use simulator::exchange::PortalRequest;
+use simulator::{LOCAL_TOKEN, Portal};
 
 proptest! {
     #[test]

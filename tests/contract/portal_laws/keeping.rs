@@ -6,17 +6,18 @@ use std::time::Duration;
 use chrono::{DateTime, TimeDelta, Utc};
 use http::Method;
 use hubspot::transport::{Dial, Request, Transport};
-use local::portal::exchange::PortalRequest;
-use local::portal::{Engine, LOCAL_TOKEN, Portal, http_door};
 use serde_json::{Value, json};
 use simulation::clock::VirtualClock;
+use simulator::exchange::PortalRequest;
+use simulator::{Engine, LOCAL_TOKEN, Portal};
+use simulator_server::http_door;
 
 use super::bench::V3;
 
 #[tokio::test]
 async fn an_answered_write_is_on_disk() {
     let folder = tempfile::tempdir().expect("a folder");
-    let portal = Portal::open(folder.path()).expect("a portal");
+    let portal = simulator_server::open(folder.path()).expect("a portal");
     portal.define_milepost_properties();
     let create = |portal: &Portal, email: &str| {
         let body = json!({"properties": {"email": email, "hhl_total_progress": "3"}});
@@ -34,7 +35,7 @@ async fn an_answered_write_is_on_disk() {
     // As after a kill: nothing is closed, nothing is dropped.
     std::mem::forget(portal);
 
-    let portal = Portal::open(folder.path()).expect("the portal again");
+    let portal = simulator_server::open(folder.path()).expect("the portal again");
     assert_eq!(portal.contacts(10, 0), before);
     assert_eq!(
         portal.contact(first).map(|c| c.id),

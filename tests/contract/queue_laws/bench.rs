@@ -9,11 +9,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use local::queue::{QueueSettings, SqliteQueues};
 use shared::ports::{Delivery, Outgoing, Queue, QueueFault, ReceiveRequest};
 use simulation::clock::VirtualClock;
 use simulation::entropy::SeededEntropy;
 use simulation::queue::SimQueue;
+use sqlite::{QueueSettings, SqliteQueues};
 use sqs::SqsQueue;
 use tests::ministack::{Ministack, QueueShape};
 

@@ -1,10 +1,10 @@
 //! What answers tell: nothing of headers, tokens and addresses, nothing of what went wrong inside,
 //! and of the request only what its sender is told on purpose.
 
-use local::portal::LOCAL_TOKEN;
-use local::portal::faults::{FaultKind, FaultRule};
 use serde_json::Value;
 use shared::http::Response;
+use simulator::LOCAL_TOKEN;
+use simulator::faults::{FaultKind, FaultRule};
 
 use crate::doors::{Doors, QueueMood, SECRET};
 use crate::log_canary::{self, MARK};

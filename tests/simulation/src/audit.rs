@@ -11,7 +11,6 @@ use std::time::Duration;
 
 use chrono::DateTime;
 use ingest::story::FALLBACK_FIELD;
-use local::portal::{ContactView, Portal};
 use shared::catalog::Catalog;
 use shared::dead_letter::Reason;
 use shared::envelope::{Envelope, OpenFault};
@@ -19,6 +18,7 @@ use shared::facts::{Facts, Progress};
 use shared::milestones::milestones;
 use shared::ports::{Clock as _, Outgoing};
 use shared::properties::TOTAL_PROGRESS;
+use simulator::{ContactView, Portal};
 
 use crate::people::{People, Person, is_within, progress_of};
 use crate::queue::{SimQueue, Watch};

@@ -3,8 +3,8 @@
 
 use std::time::Duration;
 
-use local::portal::faults::FaultKind;
 use shared::settings::Backend;
+use simulator::faults::FaultKind;
 use worker::receive::Room;
 
 use crate::fate::Strikes;

@@ -5,10 +5,10 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
-use local::portal::settings::RequiredRule;
 use serde_json::json;
 use shared::ports::Clock as _;
 use shared::settings::Backend;
+use simulator::settings::RequiredRule;
 
 use crate::audit::Audit;
 use crate::drive::Task;

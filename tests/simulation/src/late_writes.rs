@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use crate::fold;
 use crate::world::{World, WorldSettings};
-use local::portal::faults::{FaultKind, FaultRule};
 use serde_json::{Value, json};
 use shared::catalog::{Catalog, CatalogFile, CatalogKind};
 use shared::facts::Facts;
 use shared::milestones::{Values, milestones};
 use shared::ports::Clock as _;
+use simulator::faults::{FaultKind, FaultRule};
 
 /// `QUARANTINE_S`, as it is by default.
 pub const QUARANTINE: Duration = Duration::from_secs(30);

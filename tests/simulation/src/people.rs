@@ -7,11 +7,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use local::portal::{ContactView, Portal};
 use shared::dead_letter::Reason;
 use shared::facts::{Facts, Progress};
 use shared::properties::PROGRESS_STATE;
 use shared::state;
+use simulator::{ContactView, Portal};
 
 /// One learner.
 #[derive(Debug, Default)]

@@ -3,9 +3,9 @@
 
 use std::time::Duration;
 
-use local::portal::LOCAL_TOKEN;
-use local::portal::faults::{FaultKind, FaultRule};
 use shared::ports::{Clock as _, Outgoing, Queue as _};
+use simulator::LOCAL_TOKEN;
+use simulator::faults::{FaultKind, FaultRule};
 
 use crate::fate::Strikes;
 use crate::queue::Troubles;

@@ -9,9 +9,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use hubspot::transport::{Answer, NoAnswer, Request};
-use local::portal::Portal;
 use serde_json::Value;
 use shared::ports::Clock as _;
+use simulator::Portal;
 
 use crate::clock::VirtualClock;
 use crate::fired::Fired;

@@ -3,10 +3,10 @@
 //!
 //! **Invariant**: each figure that was told stands in one minute.
 
-use local::queue::SqliteQueues;
 use shared::journal::Figure;
 use shared::ports::Clock;
 pub use simulation::journal::KeptJournal;
+use sqlite::SqliteQueues;
 
 use super::Metric;
 use super::recording::Recording;
