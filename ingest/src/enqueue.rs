@@ -1,13 +1,15 @@
 //! Puts envelopes on the queue, with a few short retries: somebody waits for the answer.
 //!
-//! A send whose outcome is unknown is made again: the deduplication id makes that harmless, and so
-//! does the join after it. When the time is up, what is not known to be stored counts as not taken.
+//! A send whose outcome is unknown is made again. When the time is up, what isn't known to be stored
+//! counts as not taken.
 //!
 //! **Invariant**: [`send`] ends within [`SEND_TIME_MAX`], whatever the queue does.
 
 use std::time::Duration;
 
+use shared::jitter::full_jitter;
 use shared::ports::{Clock, Entropy, Outgoing, Queue, QueueFault};
+use shared::resend::Resend;
 
 /// The longest that sending takes, retries included.
 pub const SEND_TIME_MAX: Duration = Duration::from_secs(2);
@@ -28,38 +30,24 @@ pub async fn send(
     messages: Vec<Outgoing>,
 ) -> Vec<Result<(), QueueFault>> {
     let deadline = clock.uptime() + SEND_TIME_MAX;
-    let late = || QueueFault::Unavailable("no answer in time".to_owned());
-    let mut results: Vec<Result<(), QueueFault>> = messages.iter().map(|_| Err(late())).collect();
-    for attempt in 0..ATTEMPTS_MAX {
-        let missing: Vec<usize> = (0..messages.len())
-            .filter(|place| matches!(results[*place], Err(QueueFault::Unavailable(_))))
-            .collect();
-        if missing.is_empty() {
-            break;
-        }
+    let mut resend = Resend::new(messages, ATTEMPTS_MAX);
+    let mut attempt = 0;
+    while let Some(batch) = resend.next() {
         if attempt > 0 {
-            let pause = full_jitter(PAUSE_MAX * (1 << (attempt - 1)), entropy);
+            let pause = full_jitter(entropy.next_u64(), PAUSE_MAX * (1 << (attempt - 1)));
             if clock.uptime() + pause >= deadline {
                 break;
             }
             clock.sleep(pause).await;
         }
-        let again = missing.iter().map(|place| messages[*place].clone()).collect();
+        attempt += 1;
         let left = deadline.saturating_sub(clock.uptime());
-        let answer = tokio::select! {
+        let answers = tokio::select! {
             biased;
-            answer = queue.send(again) => answer,
+            answers = queue.send(batch) => answers,
             () = clock.sleep(left) => break,
         };
-        for (place, result) in missing.into_iter().zip(answer) {
-            results[place] = result;
-        }
+        resend.answered(answers);
     }
-    results
-}
-
-/// A wait between nothing and `most`, any length as likely as any other.
-fn full_jitter(most: Duration, entropy: &dyn Entropy) -> Duration {
-    let most_us = u64::try_from(most.as_micros()).unwrap_or(u64::MAX);
-    Duration::from_micros(entropy.next_u64() % most_us.max(1))
+    resend.into_results()
 }

@@ -18,6 +18,8 @@
 //! - [`dead_letter`]: reasons, and the attributes that carry them
 //! - [`journal`]: log lines and figures as values
 //! - [`ids`]: names for what has none
+//! - [`jitter`]: how chance spreads waits
+//! - [`resend`]: what to send again to a queue that did not answer
 //! - [`settings`]: every variable, its default and its check
 //! - [`ports`]: what the core takes from the outside
 //!
@@ -34,11 +36,13 @@ pub mod facts;
 pub mod http;
 pub mod identity;
 pub mod ids;
+pub mod jitter;
 pub mod journal;
 pub mod limits;
 pub mod milestones;
 pub mod ports;
 pub mod properties;
+pub mod resend;
 pub mod settings;
 pub mod state;
 pub mod submission;

@@ -20,6 +20,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use http::HeaderMap;
+use shared::jitter::full_jitter;
 use shared::ports::{Clock, Entropy};
 use shared::settings;
 
@@ -353,7 +354,7 @@ impl Pace {
         }
         Duration::from_secs(24 * 3600) - into_day
             + DAY_MARGIN
-            + retry::up_to(DAY_MARGIN, self.entropy.as_ref())
+            + full_jitter(self.entropy.next_u64(), DAY_MARGIN)
     }
 
     fn pause(&self, policy: LimitPolicy, wait: Duration) -> Pause {

@@ -7,6 +7,7 @@
 
 use std::time::Duration;
 
+use shared::jitter::full_jitter;
 use shared::ports::Entropy;
 
 /// Successes that pay for one retry: in an outage, retries add a tenth to the load, not a multiple.
@@ -45,13 +46,8 @@ impl RetryBudget {
 
 /// How long retry number `retry` (from 0) waits: anything up to a bound that doubles.
 pub(crate) fn jitter(retry: u32, entropy: &dyn Entropy) -> Duration {
-    up_to(JITTER_FIRST.saturating_mul(1 << retry.min(16)).min(JITTER_MAX), entropy)
-}
-
-/// Any whole number of milliseconds up to `bound`.
-pub(crate) fn up_to(bound: Duration, entropy: &dyn Entropy) -> Duration {
-    let bound_ms = u64::try_from(bound.as_millis()).unwrap_or(u64::MAX);
-    Duration::from_millis(entropy.next_u64() % bound_ms.saturating_add(1))
+    let wait_max = JITTER_FIRST.saturating_mul(1 << retry.min(16)).min(JITTER_MAX);
+    full_jitter(entropy.next_u64(), wait_max)
 }
 
 #[cfg(test)]
@@ -75,15 +71,16 @@ mod tests {
     #[test]
     fn jitter_is_full_and_bounded() {
         #[track_caller]
-        fn check(retry: u32, chance: u64, wait_ms: u128) {
-            assert_eq!(jitter(retry, &Always(chance)).as_millis(), wait_ms);
+        fn check(retry: u32, bits: u64, wait_ms: u128) {
+            assert_eq!(jitter(retry, &Always(bits)).as_millis(), wait_ms);
         }
+        const HALF: u64 = 1 << 63;
         check(0, 0, 0);
-        check(0, 200, 200);
-        check(0, 201, 0);
-        check(1, 400, 400);
-        check(2, 800, 800);
-        check(4, 3_000, 3_000);
-        check(u32::MAX, 3_000, 3_000);
+        check(0, HALF, 100);
+        check(0, u64::MAX, 199);
+        check(1, HALF, 200);
+        check(2, HALF, 400);
+        check(4, HALF, 1_500);
+        check(u32::MAX, HALF, 1_500);
     }
 }

@@ -15,6 +15,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use shared::ports::{Outgoing, QueueFault};
+use shared::resend::Resend;
 use tokio::sync::watch;
 
 use crate::Queues;
@@ -249,20 +250,15 @@ impl Sent {
 
 /// Sends to the events queue, and again what it did not answer. One result for each message.
 pub async fn send(queues: &Queues, outgoing: Vec<Outgoing>) -> Vec<Result<(), QueueFault>> {
-    let mut results = queues.events.send(outgoing.clone()).await;
-    for _ in 1..TRIES_MAX {
-        let is_open = |place: &usize| matches!(results[*place], Err(QueueFault::Unavailable(_)));
-        let open: Vec<usize> = (0..results.len()).filter(is_open).collect();
-        if open.is_empty() {
-            break;
+    let mut resend = Resend::new(outgoing, TRIES_MAX);
+    let mut is_first = true;
+    while let Some(batch) = resend.next() {
+        if !std::mem::take(&mut is_first) {
+            queues.clock.sleep(TRY_AGAIN).await;
         }
-        queues.clock.sleep(TRY_AGAIN).await;
-        let again = open.iter().map(|place| outgoing[*place].clone()).collect();
-        for (place, result) in open.into_iter().zip(queues.events.send(again).await) {
-            results[place] = result;
-        }
+        resend.answered(queues.events.send(batch).await);
     }
-    results
+    resend.into_results()
 }
 
 /// What goes to the events queue for a letter.

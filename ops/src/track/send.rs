@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use reqwest::{Client, StatusCode, Url, header};
+use shared::jitter::full_jitter;
 use shared::ports::{Clock, Entropy};
 
 use crate::ending::Stopped;
@@ -81,7 +82,8 @@ impl Sender {
             if retries == RETRIES_MAX || !reply.is_worth_a_retry() {
                 return reply;
             }
-            self.clock.sleep(self.jitter(retries)).await;
+            let wait_max = RETRY_WAIT.saturating_mul(1 << retries).min(RETRY_WAIT_MAX);
+            self.clock.sleep(full_jitter(self.entropy.next_u64(), wait_max)).await;
             retries += 1;
         }
     }
@@ -98,12 +100,6 @@ impl Sender {
             Ok::<_, reqwest::Error>(Reply::Answer { status, body: answer.bytes().await?.to_vec() })
         };
         answer.await.unwrap_or_else(|error| Reply::Nothing(cause(&error)))
-    }
-
-    fn jitter(&self, retries: u32) -> Duration {
-        let ceiling = RETRY_WAIT.saturating_mul(1 << retries).min(RETRY_WAIT_MAX);
-        let share = (self.entropy.next_u64() >> 11) as f64 / (1_u64 << 53) as f64;
-        ceiling.mul_f64(share)
     }
 }
 

@@ -265,7 +265,7 @@ fn a_nearly_spent_window_is_waited_out_behind_a_shorter_pause() {
 fn the_day_begins_when_it_was_last_told_and_the_first_call_is_late_by_chance() {
     let clock = clock();
     let shared: Arc<dyn Clock> = Arc::clone(&clock) as Arc<dyn Clock>;
-    let pace = Pace::new(SETTINGS, shared, Arc::new(Always(5_000))).unwrap();
+    let pace = Pace::new(SETTINGS, shared, Arc::new(Always(u64::MAX / 3 + 1))).unwrap();
     let wait = || pace.throttled(LimitPolicy::Daily, Duration::ZERO).as_secs();
     assert_eq!(wait(), 3600);
     pace.learn_day("2026-11-25T05:00:00Z".parse().unwrap());
@@ -287,11 +287,11 @@ fn the_day_s_remainder_is_told_whatever_the_window_of_the_answer() {
 #[test]
 fn successes_pay_for_retries_and_a_retry_waits_by_chance() {
     let shared: Arc<dyn Clock> = clock() as Arc<dyn Clock>;
-    let pace = Pace::new(SETTINGS, shared, Arc::new(Always(7))).unwrap();
+    let pace = Pace::new(SETTINGS, shared, Arc::new(Always(1 << 63))).unwrap();
     assert_eq!((0..100).take_while(|_| pace.take_retry()).count(), 10);
     (0..10).for_each(|_| pace.succeeded());
     assert!(pace.take_retry() && !pace.take_retry());
-    assert_eq!(pace.jitter(0), Duration::from_millis(7));
+    assert_eq!(pace.jitter(0), Duration::from_millis(100));
 }
 
 #[test]
