@@ -1,6 +1,8 @@
-//! The event source's part: takes up to ten messages from the embedded queue, hands them to the
-//! worker, and deletes those that it does not name as failed. Lambda does the same for the
-//! deployed worker.
+//! The event source's part: receives up to ten messages from the embedded queue, hands them to the
+//! worker, and deletes those that are done. Lambda does the same for the deployed worker.
+//!
+//! **Invariant**: only receipts that the worker gave back are deleted. A message whose pass panics or
+//! is cut short keeps its receipt to itself, and comes again.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -10,12 +12,12 @@ use futures_util::FutureExt as _;
 use shared::ports::{Clock, Delivery, Entropy, ReceiveRequest};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use worker::{PASS_WORST_CASE, Worker};
+use worker::{Handled, PASS_WORST_CASE, Worker};
 
 /// What Lambda's event source hands over at most from a FIFO queue.
 const BATCH_MAX: u32 = 10;
-/// How long an invocation may take. With a pass and no more the worker would never top up, for a
-/// moment of it is gone when it looks; with much more a stop would have to wait for the backlog.
+/// How long an invocation may take. With the time of one pass alone the worker would never top up, for
+/// some of it is gone when it looks. With much more, a stop would have to wait for the backlog.
 const INVOCATION_MAX: Duration = PASS_WORST_CASE.saturating_add(Duration::from_secs(1));
 /// SQS's longest wait for a first message.
 const POLL_WAIT: Duration = Duration::from_secs(20);
@@ -46,18 +48,18 @@ impl Pump {
 
 async fn run(worker: Arc<Worker>, mut stop: watch::Receiver<bool>) {
     // The worker may hold the messages so long, and for a quarantine, before it tells the queue.
-    let visibility = INVOCATION_MAX + worker.settings.quarantine;
+    let visibility = INVOCATION_MAX + worker.parts.settings.quarantine;
     while !*stop.borrow() {
         let request = ReceiveRequest {
             messages_max: BATCH_MAX,
             visibility,
             wait: POLL_WAIT,
-            attempt_id: attempt_id(&*worker.entropy),
+            attempt_id: attempt_id(&*worker.parts.entropy),
         };
         let received = tokio::select! {
             biased;
             _changed = stop.changed() => break,
-            received = worker.events.receive(request) => received,
+            received = worker.parts.events.receive(request) => received,
         };
         match received {
             Ok(batch) if batch.is_empty() => {}
@@ -65,21 +67,17 @@ async fn run(worker: Arc<Worker>, mut stop: watch::Receiver<bool>) {
             Ok(batch) => {
                 let _panicked = AssertUnwindSafe(invoke(&worker, batch)).catch_unwind().await;
             }
-            Err(_) => worker.clock.sleep(FAULT_WAIT).await,
+            Err(_) => worker.parts.clock.sleep(FAULT_WAIT).await,
         }
     }
 }
 
-/// One invocation: the worker keeps the originals' names only, so copies of what deletes them stay
-/// here, as the event source keeps them.
+/// One invocation. The worker gives back the receipts of the messages that are done.
 async fn invoke(worker: &Worker, batch: Vec<Delivery>) {
-    let kept: Vec<Delivery> = batch.iter().map(Delivery::receipt).collect();
-    let failed = worker.handle(batch, INVOCATION_MAX).await;
-    let done: Vec<Delivery> =
-        kept.into_iter().filter(|kept| !failed.contains(&kept.message_id)).collect();
+    let Handled { done, .. } = worker.handle(batch, INVOCATION_MAX).await;
     if !done.is_empty() {
-        // What could not be deleted comes again and changes nothing.
-        let _undeleted = worker.events.delete(done).await;
+        // A message that could not be deleted comes again and changes nothing.
+        let _undeleted = worker.parts.events.delete(done).await;
     }
 }
 

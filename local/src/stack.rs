@@ -23,9 +23,7 @@ use shared::settings::{self, Token};
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use worker::Worker;
-use worker::circuit::Circuit;
-use worker::send::EventNames;
+use worker::{Worker, WorkerParts};
 
 use crate::demo::Demo;
 use crate::pump::Pump;
@@ -184,15 +182,14 @@ impl Stack {
             .parse()
             .map_err(|_| StartFault::Setting("HUBSPOT_API_VERSION is no version".into()))?;
         let token = Arc::new(TokenSource::fixed(&token));
-        let connect = |share: PaceSettings| -> Result<(Client, Arc<Pace>), NoShare> {
+        let connect = |share: PaceSettings| -> Result<Client, NoShare> {
             let pace = Arc::new(Pace::new(share, clock.clone(), entropy.clone())?);
             let (transport, token) = (transport.clone(), token.clone());
-            let client = Client::new(transport, token, pace.clone(), clock.clone(), version);
-            Ok((client, pace))
+            Ok(Client::new(transport, token, pace, clock.clone(), version))
         };
         // One process has the workers' whole share, however many of them it runs.
-        let (client, pace) = connect(PaceSettings::of(hubspot, 1))?;
-        let (reading, _) = connect(reader::share(hubspot))?;
+        let client = connect(PaceSettings::of(hubspot, 1))?;
+        let reading = connect(reader::share(hubspot))?;
 
         let tally = Arc::new(Tally::new(journal, clock.clone()));
         let journal: Arc<dyn Journal> = tally.clone();
@@ -214,24 +211,20 @@ impl Stack {
             .as_ref()
             .map(|simulator| Demo::new(simulator.portal.clone(), &settings.catalog));
         let concurrency = settings.worker.concurrency;
-        let worker = Arc::new(Worker {
+        let worker = Arc::new(Worker::new(WorkerParts {
             events: queues.events(),
             dead_letters: queues.dead_letters(),
             client,
-            pace,
             clock: clock.clone(),
             entropy: entropy.clone(),
             journal,
             catalog: settings.catalog,
-            room: None,
             settings: settings.worker,
-            circuit: Circuit::default(),
-            event_names: EventNames::default(),
-        });
+        }));
         if settings.crm == Crm::HubSpot {
             // Then a spent day is waited out to its end. Without an answer it is tried every hour.
             let learner = Arc::clone(&worker);
-            tokio::spawn(async move { learner.client.learn_day().await });
+            tokio::spawn(async move { learner.parts.client.learn_day().await });
         }
         let place = match settings.crm {
             Crm::Simulated { .. } => "One machine, with a simulated HubSpot",

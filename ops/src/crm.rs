@@ -50,7 +50,7 @@ impl Crm {
     ) -> Result<T, Stopped> {
         for _ in 1..TRIES_MAX {
             let wait = match call().await {
-                Err(CallFault::Moment { wait, .. }) => wait,
+                Err(CallFault::Transient { wait, .. }) => wait,
                 Err(CallFault::Throttled { policy, wait }) if policy != LimitPolicy::Daily => wait,
                 answer => return answer.map_err(|fault| stopped(&fault)),
             };
@@ -125,7 +125,7 @@ pub(crate) fn told(fault: &CallFault) -> String {
         CallFault::Portal(PortalFault::UnknownPath(_)) => {
             "check HUBSPOT_BASE_URL and HUBSPOT_API_VERSION"
         }
-        CallFault::Moment { .. } | CallFault::Throttled { .. } => "try again in a minute",
+        CallFault::Transient { .. } | CallFault::Throttled { .. } => "try again in a minute",
         CallFault::Unknown(_) => "run the command again: what is there stays as it is",
         CallFault::Portal(_) | CallFault::Request(_) => return fault.to_string(),
     };

@@ -63,9 +63,9 @@ impl Reason {
     }
 }
 
-/// A verdict: reason, the detail for the operator, and whose support can trace it.
+/// Why a message can never succeed, for the operator.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Verdict {
+pub struct FailureReason {
     /// Why.
     pub reason: Reason,
     /// More of it, without personal data.
@@ -76,21 +76,25 @@ pub struct Verdict {
 
 /// The message that goes to the dead-letter queue in place of a delivery.
 ///
-/// It keeps the deduplication id: a delivery that was sent there and could not be deleted stands
-/// there once, even if it comes again within five minutes.
-pub fn dead_letter(delivery: &Delivery, verdict: &Verdict, failed_at: DateTime<Utc>) -> Outgoing {
-    let detail: String = verdict
+/// It keeps the deduplication id. So a message that was sent there and could not be deleted is there
+/// once, even if it comes again within five minutes.
+pub fn dead_letter(
+    delivery: &Delivery,
+    failure: &FailureReason,
+    failed_at: DateTime<Utc>,
+) -> Outgoing {
+    let detail: String = failure
         .detail
         .chars()
         .map(|c| if c.is_control() { ' ' } else { c })
         .take(DETAIL_CHARS_MAX)
         .collect();
     let attributes = [
-        ("reason", verdict.reason.as_str().to_owned()),
+        ("reason", failure.reason.as_str().to_owned()),
         ("detail", detail),
         ("failedAt", instant(failed_at)),
         ("attempts", delivery.receive_count.to_string()),
-        ("correlationId", verdict.correlation_id.clone()),
+        ("correlationId", failure.correlation_id.clone()),
     ];
     Outgoing {
         body: delivery.body.clone(),

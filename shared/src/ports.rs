@@ -1,9 +1,11 @@
-//! The ports: what the core takes from the outside, as traits and nothing else.
+//! The ports: what the core takes from the outside, as traits, and the values that cross them.
 //!
-//! Production, the local stack and the simulation each bring their own; the core cannot tell
-//! them apart. The fourth port, `Transport`, is cut inside the `hubspot` crate, below its client.
+//! Four ports are here: [`Clock`], [`Entropy`], [`Journal`] and [`Queue`]. Two more belong to the
+//! crates that need them: `Transport` to `hubspot`, `ReadToken` to the token source. Production, the
+//! local stack and the simulation each bring their own, and the core can't tell them apart.
 //!
-//! **Invariant**: nothing in this crate implements one of these traits.
+//! **Invariant**: nothing in this crate implements one of these traits, and only [`Queue`] uses up a
+//! [`Receipt`].
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -70,13 +72,65 @@ pub struct ReceiveRequest {
     pub attempt_id: String,
 }
 
-/// A message in hand. It can be settled once: settling consumes it.
+/// What settles one received message: SQS's receipt handle.
+///
+/// A receipt has no `Clone`, and settling consumes it. So this settles a message once:
+///
+/// ```
+/// # use shared::ports::{Delivery, Queue};
+/// async fn once(queue: &dyn Queue, delivery: Delivery) {
+///     queue.delete(vec![delivery.receipt]).await;
+/// }
+/// ```
+///
+/// Settling it again does not compile:
+///
+/// ```compile_fail,E0382
+/// # use shared::ports::{Delivery, Queue};
+/// async fn twice(queue: &dyn Queue, delivery: Delivery) {
+///     queue.delete(vec![delivery.receipt]).await;
+///     queue.delete(vec![delivery.receipt]).await;
+/// }
+/// ```
+///
+/// Nor does a copy for later:
+///
+/// ```compile_fail,E0599
+/// # use shared::ports::{Delivery, Queue};
+/// async fn copied(queue: &dyn Queue, delivery: Delivery) {
+///     queue.delete(vec![delivery.receipt.clone()]).await;
+///     queue.delete(vec![delivery.receipt]).await;
+/// }
+/// ```
+#[derive(Debug, PartialEq, Eq)]
+pub struct Receipt(String);
+
+impl Receipt {
+    /// The receipt with this handle. Only a queue gives out handles; a later receive of the same
+    /// message makes the earlier ones stale.
+    pub fn new(handle: impl Into<String>) -> Self {
+        Self(handle.into())
+    }
+
+    /// The handle, for the queue that gave it.
+    pub fn handle(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<Delivery> for Receipt {
+    fn from(delivery: Delivery) -> Self {
+        delivery.receipt
+    }
+}
+
+/// A received message, with the receipt that settles it.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Delivery {
     /// The queue's name for the message, for logs and for `batchItemFailures`.
     pub message_id: String,
-    /// What settles it. A later receive of the same message makes it stale.
-    pub receipt_handle: String,
+    /// What settles it.
+    pub receipt: Receipt,
     /// The body as it was sent.
     pub body: String,
     /// `MessageGroupId`.
@@ -89,24 +143,6 @@ pub struct Delivery {
     pub sent_at: DateTime<Utc>,
     /// String message attributes.
     pub attributes: BTreeMap<String, String>,
-}
-
-impl Delivery {
-    /// The same receipt without the body: what an event source keeps, to delete what the worker
-    /// does not name as failed.
-    #[must_use]
-    pub fn receipt(&self) -> Self {
-        Self {
-            message_id: self.message_id.clone(),
-            receipt_handle: self.receipt_handle.clone(),
-            body: String::new(),
-            group: self.group.clone(),
-            deduplication_id: self.deduplication_id.clone(),
-            receive_count: self.receive_count,
-            sent_at: self.sent_at,
-            attributes: BTreeMap::new(),
-        }
-    }
 }
 
 /// How many messages a queue holds, as SQS approximates it.
@@ -137,7 +173,7 @@ pub enum QueueFault {
     /// It will never take this: too long, a forbidden character, no such queue, no permission.
     #[error("the queue refused: {0}")]
     Refused(String),
-    /// The receipt handle is stale: the message was received again by someone else, or is gone.
+    /// The receipt is stale: the message was received again by someone else, or is gone.
     #[error("the receipt handle is stale")]
     Stale,
 }
@@ -155,15 +191,24 @@ pub trait Queue: Send + Sync {
     /// that group is given out; the messages of one group come in the order they were sent.
     async fn receive(&self, request: ReceiveRequest) -> Result<Vec<Delivery>, QueueFault>;
 
-    /// Deletes messages for good, any number. What could not be deleted comes back with why.
-    async fn delete(&self, deliveries: Vec<Delivery>) -> Vec<(Delivery, QueueFault)>;
+    /// Deletes messages, any number. The receipts of those that it could not delete come back, each
+    /// with the fault.
+    async fn delete(&self, receipts: Vec<Receipt>) -> Vec<(Receipt, QueueFault)>;
 
-    /// Makes messages visible again after `visibility` (zero: at once; at most 12 hours), any
-    /// number. What could not be changed comes back with why.
+    /// Lets go of messages: each becomes visible again after its time (zero: at once; at most 12
+    /// hours). Any number. The receipts of those that it could not change come back, each with the
+    /// fault.
     async fn change_visibility(
         &self,
-        deliveries: Vec<(Delivery, Duration)>,
-    ) -> Vec<(Delivery, QueueFault)>;
+        receipts: Vec<(Receipt, Duration)>,
+    ) -> Vec<(Receipt, QueueFault)>;
+
+    /// Holds messages for `visibility` from now on. Nothing is settled, so the caller keeps the
+    /// receipts. A message that it can't hold longer comes again when its time is over.
+    async fn hold(&self, receipts: &[&Receipt], visibility: Duration) {
+        let same = |receipt: &&Receipt| (Receipt(receipt.0.clone()), visibility);
+        let _not_held = self.change_visibility(receipts.iter().map(same).collect()).await;
+    }
 
     /// How much the queue holds.
     async fn depth(&self) -> Result<Depth, QueueFault>;

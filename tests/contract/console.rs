@@ -12,9 +12,9 @@ use host::clock::SystemClock;
 use reqwest::{Client, RequestBuilder, Response};
 use serde_json::json;
 use shared::catalog::Catalog;
-use shared::dead_letter::{Reason, Verdict, dead_letter};
+use shared::dead_letter::{FailureReason, Reason, dead_letter};
 use shared::envelope::deduplication_id;
-use shared::ports::{Clock, Delivery, Depth, Outgoing, ReceiveRequest};
+use shared::ports::{Clock, Delivery, Depth, Outgoing, Receipt, ReceiveRequest};
 use simulation::clock::VirtualClock;
 use simulation::entropy::SeededEntropy;
 use sqlite::{QueueSettings, SqliteQueues};
@@ -91,7 +91,7 @@ impl Page {
             let body = format!("no envelope {number}");
             let delivery = Delivery {
                 message_id: String::new(),
-                receipt_handle: String::new(),
+                receipt: Receipt::new(""),
                 deduplication_id: deduplication_id(&group, &body),
                 group: group.clone(),
                 body,
@@ -99,12 +99,12 @@ impl Page {
                 sent_at: self.queues.clock.now(),
                 attributes: Default::default(),
             };
-            let verdict = Verdict {
+            let failure = FailureReason {
                 reason: Reason::Rejected,
                 detail: "<b>a rule</b>".into(),
                 correlation_id: String::new(),
             };
-            dead_letter(&delivery, &verdict, self.queues.clock.now())
+            dead_letter(&delivery, &failure, self.queues.clock.now())
         });
         let letters: Vec<Outgoing> = letters.collect();
         assert!(self.queues.dead_letters.send(letters).await.iter().all(Result::is_ok));
@@ -259,7 +259,8 @@ async fn the_oldest_event_is_the_first_that_came_and_is_still_there() {
     };
     let held = queues.events().receive(request).await.unwrap();
     assert_eq!(queues.oldest_event().await, Ok(Some(first)), "it is in hand, and not gone");
-    assert!(queues.events().delete(held).await.is_empty());
+    let receipts = held.into_iter().map(Receipt::from).collect();
+    assert!(queues.events().delete(receipts).await.is_empty());
     assert_eq!(queues.oldest_event().await, Ok(Some(second)));
 }
 

@@ -16,7 +16,7 @@ use reader::Reader;
 use serde_json::Value;
 use shared::envelope::Envelope;
 use shared::http::{Request, Response};
-use shared::ports::{Clock, Delivery, Depth, Entropy, Journal, Outgoing, Queue};
+use shared::ports::{Clock, Delivery, Depth, Entropy, Journal, Outgoing, Queue, Receipt};
 use shared::ports::{QueueFault, ReceiveRequest};
 use shared::settings::{Door, WrongSetting};
 use simulation::clock::VirtualClock;
@@ -168,7 +168,8 @@ impl Doors {
             }
             let open = |delivery: &Delivery| Envelope::open(&delivery.body).unwrap();
             envelopes.extend(deliveries.iter().map(open));
-            assert_eq!(self.queue.queue.delete(deliveries).await, []);
+            let receipts = deliveries.into_iter().map(Receipt::from).collect();
+            assert_eq!(self.queue.queue.delete(receipts).await, []);
         }
     }
 }
@@ -239,15 +240,15 @@ impl Queue for FragileQueue {
         self.queue.receive(request).await
     }
 
-    async fn delete(&self, deliveries: Vec<Delivery>) -> Vec<(Delivery, QueueFault)> {
-        self.queue.delete(deliveries).await
+    async fn delete(&self, receipts: Vec<Receipt>) -> Vec<(Receipt, QueueFault)> {
+        self.queue.delete(receipts).await
     }
 
     async fn change_visibility(
         &self,
-        deliveries: Vec<(Delivery, Duration)>,
-    ) -> Vec<(Delivery, QueueFault)> {
-        self.queue.change_visibility(deliveries).await
+        receipts: Vec<(Receipt, Duration)>,
+    ) -> Vec<(Receipt, QueueFault)> {
+        self.queue.change_visibility(receipts).await
     }
 
     async fn depth(&self) -> Result<Depth, QueueFault> {

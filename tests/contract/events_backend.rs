@@ -42,7 +42,7 @@ fn crowd(people: usize) -> Vec<Value> {
 /// A path to a portal that defines no event yet.
 fn bare_path() -> Path {
     let mut path = Path::new(golden::catalog());
-    path.worker.settings.backend = Backend::Events;
+    path.worker.parts.settings.backend = Backend::Events;
     path
 }
 
@@ -114,10 +114,10 @@ async fn each_version_has_its_own_road() {
     ] {
         let mut path = path();
         let clock: Arc<dyn Clock> = Arc::new(path.clock.clone());
-        path.worker.client = Client::new(
+        path.worker.parts.client = Client::new(
             Arc::new(InnerDoor::new(path.portal.clone(), clock.clone())),
             Arc::new(TokenSource::fixed(LOCAL_TOKEN)),
-            path.worker.pace.clone(),
+            path.worker.parts.client.pace().clone(),
             clock,
             version,
         );

@@ -222,7 +222,7 @@ async fn a_write_that_never_left_is_made_once_more() {
     world.fault("batch/update", FaultKind::Refused, 2);
     let before = world.pace.snapshot().calls;
     let fault = world.run(world.client.update(&[input])).await.unwrap_err();
-    assert!(matches!(fault, CallFault::Moment { .. }), "{fault:?}");
+    assert!(matches!(fault, CallFault::Transient { .. }), "{fault:?}");
     assert_eq!(world.pace.snapshot().calls - before, 2);
 }
 
@@ -253,7 +253,7 @@ async fn an_outage_is_probed_and_not_hammered() {
     for _ in 0..100 {
         let started = world.clock.uptime();
         let fault = world.run(world.client.read_by_email(&emails, &[])).await.unwrap_err();
-        assert!(matches!(fault, CallFault::Moment { .. }), "{fault:?}");
+        assert!(matches!(fault, CallFault::Transient { .. }), "{fault:?}");
         assert!(world.clock.uptime() - started <= READ_WORST_CASE);
     }
     // One attempt each, and the retries that were saved up.

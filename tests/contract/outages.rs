@@ -121,11 +121,11 @@ async fn hours_of_writes_without_a_known_outcome_bury_nothing() {
 #[tokio::test]
 async fn a_worker_that_is_switched_off_writes_nothing_and_loses_nothing() {
     let mut path = path();
-    path.worker.settings.is_enabled = false;
+    path.worker.parts.settings.is_enabled = false;
     path.track(&started("i@example.org", "hello-dough")).await;
     path.go_on_for(Duration::from_secs(3 * 3_600)).await;
     assert_eq!(path.calls(), 0);
-    path.worker.settings.is_enabled = true;
+    path.worker.parts.settings.is_enabled = true;
     path.come_to_rest().await;
     assert!(path.held("i@example.org").is_some());
 }

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use shared::ports::{Clock, Delivery, Outgoing, Queue, QueueFault, ReceiveRequest};
+use shared::ports::{Clock, Delivery, Outgoing, Queue, QueueFault, Receipt, ReceiveRequest};
 use simulation::clock::VirtualClock;
 use simulation::entropy::SeededEntropy;
 use sqlite::{OpenError, QueueSettings, SqliteQueues};
@@ -27,7 +27,7 @@ async fn a_reopened_queue_has_messages_order_counts_and_known_ids() {
     let mut held = take(&*queues.events(), 3, MINUTE).await;
     assert_eq!(names(&held), ["a/1", "a/2", "b/1"]);
     let in_flight_over_the_end = held.remove(2);
-    assert_eq!(queues.events().delete(held).await, []);
+    assert_eq!(queues.events().delete(receipts(held)).await, []);
     let before = queues.events().depth().await.expect("a depth");
     queues.close();
 
@@ -38,7 +38,7 @@ async fn a_reopened_queue_has_messages_order_counts_and_known_ids() {
     put(&*events, &["a/1", "b/1", "c/1"]).await;
     assert_eq!(events.depth().await.expect("a depth"), before, "the ids are known");
     assert_eq!(names(&take(&*events, 10, MINUTE).await), ["c/1"], "b is closed");
-    assert_eq!(events.delete(vec![in_flight_over_the_end]).await, [], "its handle holds");
+    assert_eq!(events.delete(vec![in_flight_over_the_end.receipt]).await, [], "its handle holds");
     put(&*events, &["b/2"]).await;
     let held = take(&*events, 10, MINUTE).await;
     assert_eq!(names(&held), ["b/2"]);
@@ -60,7 +60,7 @@ async fn what_a_dead_process_held_is_given_out_after_the_quarantine_and_no_soone
     let queues = open(&path, &clock);
     put(&*queues.events(), &["a/1", "b/1"]).await;
     let mut held = take(&*queues.events(), 2, 10 * MINUTE).await;
-    let soon = held.pop().map(|held| (held, Duration::from_secs(5)));
+    let soon = held.pop().map(|held| (held.receipt, Duration::from_secs(5)));
     assert_eq!(queues.events().change_visibility(soon.into_iter().collect()).await, []);
     queues.close();
 
@@ -86,12 +86,16 @@ async fn a_torn_process_loses_nothing_that_was_acknowledged() {
         put(&*events, &sent.iter().map(String::as_str).collect::<Vec<_>>()).await;
         let mut held = take(&*events, 10, MINUTE).await;
         let kept = held.split_off(held.len() / 2);
-        assert_eq!(events.delete(held).await, []);
+        assert_eq!(events.delete(receipts(held)).await, []);
         let depth = events.depth().await.expect("a depth");
 
         let survivors = open(&tear(&path, round), &clock);
         assert_eq!(survivors.events().depth().await.expect("a depth"), depth, "round {round}");
-        assert_eq!(survivors.events().delete(kept).await, [], "what was in flight still is");
+        assert_eq!(
+            survivors.events().delete(receipts(kept)).await,
+            [],
+            "what was in flight still is"
+        );
         clock.advance(2 * MINUTE);
     }
 }
@@ -158,7 +162,7 @@ async fn two_processes_may_share_the_file() {
     let held = take(&*server.events(), 1, MINUTE).await;
     assert_eq!(names(&held), ["a/1"]);
     assert_eq!(names(&take(&*command.events(), 10, MINUTE).await), [""; 0]);
-    assert_eq!(command.events().delete(held).await, []);
+    assert_eq!(command.events().delete(receipts(held)).await, []);
     assert_eq!(names(&take(&*server.events(), 10, MINUTE).await), ["a/2"]);
 }
 
@@ -312,6 +316,10 @@ fn message(name: &str) -> Outgoing {
         deduplication_id: name.to_owned(),
         attributes: BTreeMap::new(),
     }
+}
+
+fn receipts(deliveries: Vec<Delivery>) -> Vec<Receipt> {
+    deliveries.into_iter().map(Receipt::from).collect()
 }
 
 fn names(deliveries: &[Delivery]) -> Vec<&str> {

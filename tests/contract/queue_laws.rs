@@ -16,7 +16,7 @@ use tests::ministack::QueueShape;
 
 use self::bench::{
     Backend, Embedded, Emulated, LONG, MEBIBYTE, NOTHING, PLAIN, SHORT, Simulated, faults, ids,
-    message, receive, request,
+    message, receipts, receive, request,
 };
 
 type Running = Pin<Box<dyn Future<Output = ()> + Send>>;
@@ -205,7 +205,7 @@ async fn a_handle_is_stale_once_the_message_is_received_again(backend: Arc<dyn B
     bench.time.pass(SHORT).await;
     let held = bench.take(10, LONG).await;
     assert_eq!(held.len(), 2);
-    let mut refused = bench.events.delete(old).await;
+    let mut refused = bench.events.delete(receipts(old)).await;
     assert_eq!(faults(&refused), [QueueFault::Stale, QueueFault::Stale]);
     let old = (refused.remove(0).0, Duration::ZERO);
     assert_eq!(faults(&bench.events.change_visibility(vec![old]).await), [QueueFault::Stale]);
@@ -221,7 +221,7 @@ async fn a_handle_is_stale_once_its_visibility_ran_out(backend: Arc<dyn Backend>
     bench.put(&["a/1"]).await;
     let old = bench.take(1, SHORT).await;
     bench.time.pass(SHORT).await;
-    let mut refused = bench.events.delete(old).await;
+    let mut refused = bench.events.delete(receipts(old)).await;
     assert_eq!(faults(&refused), [QueueFault::Stale]);
     let old = (refused.remove(0).0, LONG);
     assert_eq!(faults(&bench.events.change_visibility(vec![old]).await), [QueueFault::Stale]);
@@ -251,7 +251,7 @@ async fn a_message_received_too_often_becomes_a_dead_letter(backend: Arc<dyn Bac
     let dead = receive(&bench.dead_letters, 10, LONG).await;
     assert_eq!(ids(&dead), ["a/1"]);
     assert_eq!((dead[0].group.as_str(), &dead[0].attributes), ("a", &attributes));
-    bench.dead_letters.delete(dead).await;
+    bench.dead_letters.delete(receipts(dead)).await;
     assert_eq!(bench.dead_letters.depth().await.expect("a depth").total(), 0);
 }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use proptest::prelude::*;
-use shared::ports::{Delivery, Depth, Outgoing, QueueFault, ReceiveRequest};
+use shared::ports::{Depth, Outgoing, QueueFault, Receipt, ReceiveRequest};
 use simulation::clock::VirtualClock;
 use simulation::entropy::SeededEntropy;
 use sqlite::{QueueSettings, SqliteQueues};
@@ -85,16 +85,18 @@ async fn compare(steps: Vec<Step>) -> Result<(), TestCaseError> {
                     expected.iter().map(|(body, handle)| (body.clone(), handle.receive)).collect();
                 prop_assert_eq!(seen, told, "step {}", number);
                 let taken = got.into_iter().zip(expected);
-                handles.extend(taken.map(|(d, (_, handle))| (d.receipt_handle, handle)));
+                handles
+                    .extend(taken.map(|(d, (_, handle))| (d.receipt.handle().to_owned(), handle)));
             }
             Step::Delete { held } if !handles.is_empty() => {
+                // Made anew from its handle, so that a history can settle one twice.
                 let (receipt, handle) = held.get(&handles);
-                let refused = events.delete(vec![delivery(receipt)]).await;
+                let refused = events.delete(vec![Receipt::new(receipt)]).await;
                 prop_assert_eq!(done(refused), model.delete(*handle), "step {}", number);
             }
             Step::Hide { held, visibility_s } if !handles.is_empty() => {
                 let (receipt, handle) = held.get(&handles);
-                let change = (delivery(receipt), Duration::from_secs(visibility_s));
+                let change = (Receipt::new(receipt), Duration::from_secs(visibility_s));
                 let refused = events.change_visibility(vec![change]).await;
                 prop_assert_eq!(
                     done(refused),
@@ -240,20 +242,6 @@ fn message(group: u8, id: u8) -> Outgoing {
     }
 }
 
-/// A delivery made anew from its handle, so that a history can settle one twice.
-fn delivery(receipt_handle: &str) -> Delivery {
-    Delivery {
-        message_id: String::new(),
-        receipt_handle: receipt_handle.to_owned(),
-        body: String::new(),
-        group: String::new(),
-        deduplication_id: String::new(),
-        receive_count: 1,
-        sent_at: chrono::DateTime::UNIX_EPOCH,
-        attributes: BTreeMap::new(),
-    }
-}
-
-fn done(refused: Vec<(Delivery, QueueFault)>) -> Result<(), QueueFault> {
+fn done(refused: Vec<(Receipt, QueueFault)>) -> Result<(), QueueFault> {
     refused.into_iter().next().map_or(Ok(()), |(_, fault)| Err(fault))
 }

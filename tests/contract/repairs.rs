@@ -36,7 +36,7 @@ fn by_email(email: &str) -> Person {
 
 async fn send(path: &Path, content: Content, person: Person) {
     let envelope = Envelope {
-        id: format!("repair-{:016x}", path.worker.entropy.next_u64()),
+        id: format!("repair-{:016x}", path.worker.parts.entropy.next_u64()),
         correlation_id: "repair-1".into(),
         accepted_at: path.clock.now(),
         person,
@@ -233,7 +233,7 @@ async fn a_delete_that_fails_is_made_again_and_drops_nothing_before() {
 #[tokio::test]
 async fn the_events_backend_forgets_too_and_has_nothing_to_recompute() {
     let mut path = path();
-    path.worker.settings.backend = Backend::Events;
+    path.worker.parts.settings.backend = Backend::Events;
     path.portal.define_milepost_events();
     add(&path, &[("email", ADA), ("hhl_progress_state", STATE)]);
     path.track(&started(ADA, "before")).await;

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use shared::ports::{Delivery, Outgoing, Queue, QueueFault, ReceiveRequest};
+use shared::ports::{Outgoing, Queue, QueueFault, Receipt, ReceiveRequest};
 use sqs::SqsQueue;
 use sqs::client::{ClientSettings, Timeouts, Trust};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
@@ -93,10 +93,10 @@ async fn a_delete_answered_with_200_can_have_failed() {
     ]);
     let (queue, _) =
         answering(vec![(200, json!({"Successful": [{"Id": "0"}], "Failed": failed}))]).await;
-    let back = queue.delete(["a", "b", "c", "d", "e"].map(delivery).into()).await;
+    let back = queue.delete(["a", "b", "c", "d", "e"].map(Receipt::new).into()).await;
     let back: Vec<_> = back
         .iter()
-        .map(|(held, fault)| (held.body.as_str(), *fault == QueueFault::Stale))
+        .map(|(receipt, fault)| (receipt.handle(), *fault == QueueFault::Stale))
         .collect();
     assert_eq!(back, [("b", true), ("c", false), ("d", true), ("e", false)]);
 }
@@ -213,19 +213,6 @@ fn message(name: &str) -> Outgoing {
         body: name.to_owned(),
         group: name.to_owned(),
         deduplication_id: name.to_owned(),
-        attributes: BTreeMap::new(),
-    }
-}
-
-fn delivery(name: &str) -> Delivery {
-    Delivery {
-        message_id: name.to_owned(),
-        receipt_handle: name.to_owned(),
-        body: name.to_owned(),
-        group: name.to_owned(),
-        deduplication_id: name.to_owned(),
-        receive_count: 1,
-        sent_at: chrono::DateTime::UNIX_EPOCH,
         attributes: BTreeMap::new(),
     }
 }

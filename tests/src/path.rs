@@ -16,12 +16,12 @@ use ingest::Ingest;
 use serde_json::{Value, json};
 use shared::catalog::Catalog;
 use shared::http::{Request, Response};
-use shared::ports::{Clock, Delivery, ReceiveRequest};
+use shared::ports::{Clock, ReceiveRequest};
 use shared::settings;
 use simulator::inner_door::InnerDoor;
 use simulator::{LOCAL_TOKEN, Portal};
 use sqlite::{DeadLetter, QueueSettings, SqliteQueues};
-use worker::{PASS_WORST_CASE, Worker};
+use worker::{PASS_WORST_CASE, Worker, WorkerParts};
 
 use simulation::clock::VirtualClock;
 use simulation::entropy::SeededEntropy;
@@ -84,20 +84,16 @@ impl Path {
             entropy.clone(),
             journal.clone(),
         );
-        let worker = Worker {
+        let worker = Worker::new(WorkerParts {
             events: queues.events(),
             dead_letters: queues.dead_letters(),
             client,
-            pace,
             clock: shared_clock,
             entropy,
             journal: journal.clone(),
             catalog,
-            room: None,
             settings: settings::Worker::from_lookup(&lookup).unwrap(),
-            circuit: Default::default(),
-            event_names: Default::default(),
-        };
+        });
         clock.advance(Duration::from_secs(60));
         Self { clock, portal, queues, ingest, worker, journal }
     }
@@ -141,19 +137,16 @@ impl Path {
     pub async fn pump_once(&self) -> bool {
         let request = ReceiveRequest {
             messages_max: 10,
-            visibility: PASS_WORST_CASE + self.worker.settings.quarantine,
+            visibility: PASS_WORST_CASE + self.worker.parts.settings.quarantine,
             wait: Duration::ZERO,
-            attempt_id: format!("{:016x}", self.worker.entropy.next_u64()),
+            attempt_id: format!("{:016x}", self.worker.parts.entropy.next_u64()),
         };
         let batch = self.queues.events().receive(request).await.unwrap();
         if batch.is_empty() {
             return false;
         }
-        let handles: Vec<Delivery> = batch.iter().map(Delivery::receipt).collect();
-        let failed = self.run(self.worker.handle(batch, PASS_WORST_CASE)).await;
-        let done =
-            handles.into_iter().filter(|handle| !failed.contains(&handle.message_id)).collect();
-        let undeleted = self.queues.events().delete(done).await;
+        let handled = self.run(self.worker.handle(batch, PASS_WORST_CASE)).await;
+        let undeleted = self.queues.events().delete(handled.done).await;
         assert!(undeleted.is_empty(), "{undeleted:?}");
         true
     }

@@ -13,6 +13,8 @@
 /// The files of the tree, and Rust without its comments and texts.
 mod files;
 
+/// The worker runs downhill.
+mod circles;
 /// Rules for modules.
 mod code;
 /// Which crate may name which.

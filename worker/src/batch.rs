@@ -1,56 +1,58 @@
-//! Deliveries in hand → what is to be done for whom.
+//! Received messages → one piece of work for each person.
 //!
-//! One unreadable message is that message's fate alone. The events of one person, in one group,
-//! become one piece of work, and repairs join them: this is where coalescing happens.
+//! A message that can't be read fails alone. The events of one person in one group become one piece
+//! of work, and repairs join them: coalescing happens here.
+//!
+//! **Invariant**: every message is either settled here or in exactly one piece of work.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use shared::dead_letter::{Reason, Verdict};
+use shared::dead_letter::{FailureReason, Reason};
 use shared::envelope::{Content, Envelope, OpenFault};
 use shared::facts::Facts;
 use shared::identity::Person;
 
-use crate::held::{Held, Opened};
+use crate::message::{Message, Received};
 use crate::settlement::{Cause, Settled, Settlement};
 
-/// How long a message of a newer version is left for a newer worker before it is looked at again.
+/// How long a message of a newer version is left to a newer worker.
 const NEWER_WORKER_WAIT: Duration = Duration::from_secs(60);
 
-/// All messages about one person that were in one group.
+/// All messages about one person in one group.
 #[derive(Debug)]
 pub struct Coalesced {
-    /// Whom they name.
+    /// The person that they name.
     pub person: Person,
     /// The joined facts.
     pub facts: Facts,
     /// Whether the person is to be forgotten.
     pub is_forgotten: bool,
-    /// The messages, all of one group; they share one fate but for what the queue does to them.
-    pub opened: Vec<Opened>,
+    /// The messages. They share one fate, though each is settled on its own.
+    pub messages: Vec<Message>,
 }
 
-/// Opens deliveries. What can't be opened is settled.
-pub fn open(deliveries: Vec<Held>) -> (Vec<Opened>, Vec<Settled>) {
-    let mut opened = Vec::with_capacity(deliveries.len());
+/// Reads the bodies. A message whose body can't be read is settled.
+pub fn open(received: Vec<Received>) -> (Vec<Message>, Vec<Settled>) {
+    let mut messages = Vec::with_capacity(received.len());
     let mut settled = Vec::new();
-    for held in deliveries {
-        match Envelope::open(&held.delivery.body) {
-            Ok(envelope) => opened.push(Opened { held, envelope }),
+    for received in received {
+        match Envelope::open(&received.delivery.body) {
+            Ok(envelope) => messages.push(Message { received, envelope }),
             Err(fault) => {
-                settled.push(Settled { held, settlement: unopened(&fault), envelope: None });
+                settled.push(Settled { received, settlement: unopened(&fault), envelope: None });
             }
         }
     }
-    (opened, settled)
+    (messages, settled)
 }
 
-/// Puts together what belongs together.
-pub fn coalesce(opened: Vec<Opened>) -> Vec<Coalesced> {
+/// Puts together the messages of each person.
+pub fn coalesce(messages: Vec<Message>) -> Vec<Coalesced> {
     let mut by_person: BTreeMap<(Person, String), Coalesced> = BTreeMap::new();
-    for opened in opened {
-        let Envelope { person, content, .. } = &opened.envelope;
-        let key = (person.clone(), opened.held.delivery.group.clone());
+    for message in messages {
+        let Envelope { person, content, .. } = &message.envelope;
+        let key = (person.clone(), message.group().to_owned());
         let facts = match content {
             Content::Event(happening) => Facts::of(happening),
             Content::Recompute => Facts::recompute(),
@@ -60,11 +62,11 @@ pub fn coalesce(opened: Vec<Opened>) -> Vec<Coalesced> {
             person: person.clone(),
             facts: Facts::default(),
             is_forgotten: false,
-            opened: Vec::new(),
+            messages: Vec::new(),
         });
         coalesced.is_forgotten |= *content == Content::Forget;
         coalesced.facts = std::mem::take(&mut coalesced.facts).join(facts);
-        coalesced.opened.push(opened);
+        coalesced.messages.push(message);
     }
     by_person.into_values().collect()
 }
@@ -75,7 +77,7 @@ fn unopened(fault: &OpenFault) -> Settlement {
         OpenFault::Unreadable(_) => Reason::Unreadable,
         OpenFault::Invalid(_) => Reason::InvalidEvent,
     };
-    Settlement::DeadLettered(Verdict {
+    Settlement::DeadLettered(FailureReason {
         reason,
         detail: fault.to_string(),
         correlation_id: String::new(),

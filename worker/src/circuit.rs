@@ -1,25 +1,27 @@
-//! HubSpot away: while it refuses us altogether or can't be reached, it is probed and not hammered.
+//! The circuit: while HubSpot refuses the app or can't be reached, it is probed and not hammered.
 //!
-//! A refusal (401, 403, a missing property) waits for a person: one probe a minute. An outage ends
-//! by itself: probes at growing distances, up to half a minute. One pass is the probe; what comes
-//! meanwhile is put off until the next.
+//! In: failures and answers, with their uptimes. Out: whether to call, or how long to wait. A refusal
+//! (401, 403, a missing property) ends when a person acts, so there is one probe a minute. An outage
+//! ends without help, so the probes come at growing distances of up to half a minute.
+//!
+//! **Invariant**: one pass at a time is the probe. The others wait for the next probe.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use crate::settlement::Cause;
 
-/// How long a portal that refuses us is left alone before it is probed.
-pub const PROBE_EVERY: Duration = Duration::from_secs(60);
-/// The first distance between probes in an outage; each further one is twice as long…
+/// How often a portal that refuses the app is probed.
+pub(crate) const PROBE_EVERY: Duration = Duration::from_secs(60);
+/// The first distance between probes in an outage. Each further one is twice as long, …
 const OUTAGE_FIRST: Duration = Duration::from_secs(2);
-/// … up to this: with it, all is applied within 90 s once HubSpot is well again.
+/// … up to this. With it, everything is applied within 90 s once HubSpot is well again.
 const OUTAGE_MAX: Duration = Duration::from_secs(30);
 
-/// What keeps us away.
+/// Why HubSpot is not called.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Trouble {
-    /// The portal refuses us.
+pub(crate) enum Trouble {
+    /// The portal refuses the app.
     Refusal,
     /// HubSpot can't be reached.
     Outage,
@@ -27,7 +29,7 @@ pub enum Trouble {
 
 /// Whether HubSpot may be called. Times are uptimes.
 #[derive(Debug, Default)]
-pub struct Circuit(Mutex<Option<Open>>);
+pub(crate) struct Circuit(Mutex<Option<Open>>);
 
 #[derive(Debug, Clone, Copy)]
 struct Open {
@@ -48,15 +50,14 @@ impl Open {
 }
 
 impl Circuit {
-    /// Whether nothing is held against calling. Asking makes nobody the probe.
-    pub fn is_closed(&self, now: Duration) -> bool {
+    /// Whether HubSpot may be called. Asking makes nobody the probe.
+    pub(crate) fn is_closed(&self, now: Duration) -> bool {
         self.open().is_none_or(|open| open.until <= now)
     }
 
-    /// How long HubSpot is still to be left alone, and as what the wait counts; `None`: call it.
-    /// Whoever is told so first after a failure is the probe, and the next one waits for what it
-    /// finds.
-    pub fn wait(&self, now: Duration) -> Option<(Duration, Cause)> {
+    /// How long to leave HubSpot alone, and why; `None`: call it. The first pass that gets `None`
+    /// after a failure is the probe, and the next ones wait for its result.
+    pub(crate) fn wait(&self, now: Duration) -> Option<(Duration, Cause)> {
         let mut state = self.open();
         let open = state.as_mut()?;
         if open.until <= now {
@@ -65,13 +66,13 @@ impl Circuit {
         }
         let cause = match open.trouble {
             Trouble::Refusal => Cause::Parked,
-            Trouble::Outage => Cause::Moment,
+            Trouble::Outage => Cause::Transient,
         };
         Some((open.until - now, cause))
     }
 
     /// A call failed in this way.
-    pub fn failed(&self, now: Duration, trouble: Trouble) {
+    pub(crate) fn failed(&self, now: Duration, trouble: Trouble) {
         let mut state = self.open();
         let failures = state.map_or(0, |open| open.failures + 1);
         let open = Open { trouble, failures, until: now };
@@ -79,7 +80,7 @@ impl Circuit {
     }
 
     /// HubSpot answered.
-    pub fn answered(&self) {
+    pub(crate) fn answered(&self) {
         *self.open() = None;
     }
 
@@ -103,7 +104,7 @@ mod tests {
         circuit.failed(at(0), Trouble::Refusal);
         assert_eq!(circuit.wait(at(1)), Some((at(59), Cause::Parked)));
         assert_eq!(circuit.wait(at(60)), None, "the probe");
-        assert_eq!(circuit.wait(at(61)), Some((at(59), Cause::Parked)), "nobody else meanwhile");
+        assert_eq!(circuit.wait(at(61)), Some((at(59), Cause::Parked)), "nobody else until then");
         circuit.answered();
         assert_eq!(circuit.wait(at(62)), None);
     }
@@ -116,7 +117,7 @@ mod tests {
         for _ in 0..7 {
             circuit.failed(now, Trouble::Outage);
             let (wait, cause) = circuit.wait(now).unwrap();
-            assert_eq!(cause, Cause::Moment);
+            assert_eq!(cause, Cause::Transient);
             distances.push(wait.as_secs());
             now += wait;
             assert_eq!(circuit.wait(now), None, "the probe");

@@ -1,98 +1,84 @@
-//! The worker: messages → contacts, and a fate for every message.
+//! The worker: received messages → contacts in HubSpot, and a settlement for every message.
 //!
-//! A pass goes once down this list, and nothing in it calls upwards:
-//! [`receive`] → [`batch`] (open, coalesce) → [`lookup`] → [`plan`] → [`mod@write`] → [`mod@settle`].
-//! [`mod@forget`] deletes people for good. [`circuit`] keeps a HubSpot that is away from being
-//! hammered; [`report`] writes down what happened.
+//! This file is the pass. It calls downwards, in the order of an event's road: `receive` → `batch`
+//! (read, coalesce) → `lookup` → `plan` → `forget` → `write` → `settle`. With the events backend,
+//! `event_plan` → `send_events` replace the three steps from `lookup` to `write`. `schedule` decides when
+//! a pass begins.
 //!
-//! **Invariant**: every message that a pass takes in gets exactly one [`settlement::Settlement`].
+//! Below the steps are what they share: `isolation` (the loop of calls that finds culprits), `calls`
+//! and `backoff` (what follows a result), `failure` and `settlement` (what can happen to a message),
+//! `circuit` (HubSpot is away) and `report` (log lines and figures).
+//!
+//! **Invariant**: every message that a pass takes gets exactly one settlement.
 
-pub mod batch;
-pub mod circuit;
-pub mod forget;
-pub mod held;
-pub mod lookup;
-pub mod occurrences;
-pub mod plan;
-pub mod receive;
-pub mod report;
-pub mod send;
-pub mod settle;
-pub mod settlement;
-pub mod write;
+mod backoff;
+mod batch;
+mod calls;
+mod circuit;
+mod event_plan;
+mod failure;
+mod forget;
+mod isolation;
+mod lookup;
+mod message;
+mod plan;
+mod receive;
+mod report;
+mod schedule;
+mod send_events;
+mod settle;
+mod settlement;
+mod write;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::BoxFuture;
-use futures_util::stream::FuturesUnordered;
-use futures_util::{FutureExt as _, StreamExt as _};
 use hubspot::Client;
 use hubspot::client::{READ_WORST_CASE, WRITE_WORST_CASE};
-use hubspot::fault::{CallFault, LimitPolicy};
-use hubspot::pace::Pace;
 use shared::catalog::Catalog;
 use shared::ports::{Clock, Delivery, Entropy, Journal, Queue};
 use shared::settings::{self, Backend};
 
-use crate::batch::coalesce;
-use crate::circuit::{Circuit, PROBE_EVERY, Trouble};
-use crate::held::{Held, Opened, Origin};
-use crate::receive::Room;
+// The pure steps, which benchmarks measure.
+pub use crate::batch::{coalesce, open};
+use crate::calls::Calls;
+use crate::circuit::Circuit;
+use crate::isolation::WriteResult;
+pub use crate::lookup::Lookup;
+use crate::message::Message;
+pub use crate::message::{Origin, Received};
+pub use crate::plan::plan;
+pub use crate::receive::Room;
 use crate::report::Report;
-use crate::send::EventNames;
-use crate::settle::settle;
-use crate::settlement::{Cause, Settled, Settlement};
-use crate::write::WriteResult;
+pub use crate::schedule::Handled;
+use crate::schedule::{Next, Outlook, Schedule, Taken};
+use crate::send_events::EventNames;
+use crate::settlement::{Cause, Settled};
 
-/// The longest that an ordinary pass takes: two reads, two writes, and the queue. No further pass
-/// begins with less time left. One that meets many culprits makes more calls, while there is time.
+/// The longest that an ordinary pass takes: two reads, two writes, and the queue. No pass begins with
+/// less time left. A pass that meets many culprits makes more calls while there is time.
 pub const PASS_WORST_CASE: Duration = READ_WORST_CASE
     .saturating_mul(2)
     .saturating_add(WRITE_WORST_CASE.saturating_mul(2))
     .saturating_add(QUEUE_WORST_CASE);
-/// What settling may take, with a queue that is slow to answer.
+/// The longest that settling takes, with a queue that is slow to answer.
 const QUEUE_WORST_CASE: Duration = Duration::from_secs(20);
-/// A contact that appeared, vanished or was merged between read and write is looked up once more in
-/// the same pass.
+/// How often a pass looks up a contact that appeared, vanished or was merged between read and write.
 const ROUNDS_MAX: u32 = 2;
-/// The time that another round may need.
+/// The longest that another round takes.
 const ROUND_WORST_CASE: Duration =
     READ_WORST_CASE.saturating_mul(2).saturating_add(WRITE_WORST_CASE);
-/// The longest wait before a message that met a fault of the moment is tried again: with it, all
-/// that waited is applied within 90 s once HubSpot is well again.
-const BACKOFF_MAX: Duration = Duration::from_secs(30);
-/// The longest that a message waits, whatever HubSpot asks for: one receive an hour.
-const LOOK_AGAIN_MAX: Duration = Duration::from_secs(3_600);
 /// How long a message waits while the worker is switched off.
 const DISABLED_PARK: Duration = Duration::from_secs(60);
 
-/// The most passes that go on at once: each may hold 8 MiB of messages and what HubSpot holds of a
-/// hundred contacts.
-const PASSES_MAX: usize = 6;
-/// How often it is looked whether there is a permit for another pass.
-const PERMIT_LOOK_EVERY: Duration = Duration::from_millis(50);
-
-/// What an invocation waits for.
-enum Step {
-    /// What a pass is to be over was taken in.
-    Taken(Vec<Held>),
-    /// A pass is over; these of the invocation's messages must come again, by their ids.
-    Passed(Vec<String>),
-    /// It is time to look for a permit that nobody waits for.
-    Looked,
-}
-
-/// What a worker works with.
-pub struct Worker {
+/// What a worker is made from.
+pub struct WorkerParts {
     /// `events.fifo`
     pub events: Arc<dyn Queue>,
     /// `events-dlq.fifo`
     pub dead_letters: Arc<dyn Queue>,
-    /// HubSpot.
+    /// HubSpot, with the pace of this process.
     pub client: Client,
-    /// The pace that `client` keeps, for its figures.
-    pub pace: Arc<Pace>,
     /// Time.
     pub clock: Arc<dyn Clock>,
     /// Chance.
@@ -101,243 +87,194 @@ pub struct Worker {
     pub journal: Arc<dyn Journal>,
     /// Courses and pathways.
     pub catalog: Catalog,
-    /// What it works by.
+    /// The worker's settings.
     pub settings: settings::Worker,
-    /// How much a pass takes in; `None` is what one call of the backend takes.
-    pub room: Option<Room>,
-    /// Whether HubSpot is away.
-    pub circuit: Circuit,
-    /// What the portal calls our events, for the events backend.
-    pub event_names: EventNames,
+}
+
+/// A worker: one process's, shared by all invocations.
+pub struct Worker {
+    /// What it was made from.
+    pub parts: WorkerParts,
+    room: Option<Room>,
+    circuit: Circuit,
+    event_names: EventNames,
 }
 
 impl Worker {
+    /// A worker that has not called HubSpot yet.
+    pub fn new(parts: WorkerParts) -> Self {
+        Self { parts, room: None, circuit: Circuit::default(), event_names: EventNames::default() }
+    }
+
+    /// The same worker, with passes of another size than one call of the backend takes.
+    #[must_use]
+    pub fn with_room(self, room: Option<Room>) -> Self {
+        Self { room, ..self }
+    }
+
     /// Works off an invocation's messages and, while there is backlog, time and quota, more of the
-    /// queue. Gives the ids of the invocation's messages that must come again.
-    ///
-    /// While there is backlog, another pass begins whenever there is a permit that nobody waits for:
-    /// so HubSpot's answers are waited for side by side, and the share is spent however long they
-    /// take. The queue gives a contact to one of the passes.
-    pub async fn handle(&self, invocation: Vec<Delivery>, time_left: Duration) -> Vec<String> {
-        let stop_at = self.clock.uptime() + time_left;
-        let mut failed = Vec::new();
-        let held = invocation
-            .into_iter()
-            .map(|delivery| Held { delivery, origin: Origin::Invocation })
-            .collect();
-        let mut steps: FuturesUnordered<BoxFuture<'_, Step>> = FuturesUnordered::new();
-        steps.push(Box::pin(self.take(held, stop_at)));
-        let (mut is_taking, mut is_backlog, mut passes) = (true, false, 0);
+    /// queue. Says what became of the invocation's messages.
+    pub async fn handle(&self, invocation: Vec<Delivery>, time_left: Duration) -> Handled {
+        let clock = &*self.parts.clock;
+        let stop_at = clock.uptime() + time_left;
+        let invoked = |delivery| Received { delivery, origin: Origin::Invocation };
+        let brought = invocation.into_iter().map(invoked).collect();
+        let mut schedule = Schedule::begin(self.take(brought, stop_at));
         loop {
-            let may_take = is_backlog && !is_taking && passes < PASSES_MAX;
-            let step = tokio::select! {
-                biased;
-                step = steps.next() => step,
-                () = self.clock.sleep(PERMIT_LOOK_EVERY), if may_take && self.may_take(stop_at) => {
-                    Some(Step::Looked)
-                }
-            };
-            match step {
-                None => return failed,
-                Some(Step::Looked) => {}
-                Some(Step::Passed(come_again)) => {
-                    failed.extend(come_again);
-                    passes -= 1;
-                }
-                Some(Step::Taken(held)) => {
-                    is_taking = false;
-                    is_backlog = self.room().is_full(&held);
-                    if !held.is_empty() {
-                        passes += 1;
-                        steps.push(Box::pin(self.pass(held, stop_at).map(Step::Passed)));
-                    }
-                }
-            }
-            let is_free = passes == 0 || self.pace.available() > 0;
-            let may_take = is_backlog && !is_taking && passes < PASSES_MAX;
-            if may_take && is_free && self.may_take(stop_at) {
-                is_taking = true;
-                steps.push(Box::pin(self.take(Vec::new(), stop_at)));
+            match schedule.next(clock, || self.outlook(stop_at)).await {
+                Next::Receive => schedule.receive(self.take(Vec::new(), stop_at)),
+                Next::Pass(received) => schedule.pass(self.pass(received, stop_at)),
+                Next::Nothing(handled) => return handled,
             }
         }
     }
 
-    /// Tops up what is held.
-    async fn take(&self, mut held: Vec<Held>, stop_at: Duration) -> Step {
-        if self.may_take(stop_at) {
-            let remaining = stop_at.saturating_sub(self.clock.uptime());
-            let visibility = remaining + self.settings.quarantine;
-            receive::top_up(&*self.events, &*self.entropy, &mut held, self.room(), visibility)
-                .await;
-        }
-        Step::Taken(held)
+    /// One pass: decides about every message and tells the queues.
+    async fn pass(&self, received: Vec<Received>, stop_at: Duration) -> Handled {
+        let WorkerParts { events, dead_letters, client, clock, journal, .. } = &self.parts;
+        let mut report = Report::begin(&**clock, &received);
+        let invoked = received.iter().filter(|one| one.origin == Origin::Invocation);
+        let mut failed: Vec<_> = invoked.map(|one| one.delivery.message_id.clone()).collect();
+        let settled = self.decide(received, stop_at, &mut report).await;
+        report.settled(&**clock, &settled);
+        let queues = settle::Queues { events: &**events, dead_letters: &**dead_letters };
+        let outcome = settle::settle(queues, &**clock, settled).await;
+        report.finish(&**journal, client.pace(), &outcome);
+        failed.retain(|message_id| !outcome.done.contains_key(message_id));
+        Handled { done: outcome.done.into_values().collect(), failed }
     }
 
-    /// Whether there is time for a pass over further messages, and one could come to anything.
-    fn may_take(&self, stop_at: Duration) -> bool {
-        stop_at.saturating_sub(self.clock.uptime()) >= PASS_WORST_CASE && self.may_write()
-    }
-
-    /// Whether taking more messages could come to anything just now.
-    fn may_write(&self) -> bool {
-        self.settings.is_enabled
-            && self.circuit.is_closed(self.clock.uptime())
-            && self.pace.paused_until().is_none()
-    }
-
-    fn room(&self) -> Room {
-        self.room.unwrap_or_else(|| Room::of(self.settings.backend))
-    }
-
-    async fn pass(&self, held: Vec<Held>, stop_at: Duration) -> Vec<String> {
-        let mut report = Report::begin(&*self.clock, &held);
-        let invoked = held.iter().filter(|held| held.origin == Origin::Invocation);
-        let mut failed: Vec<_> = invoked.map(|held| held.delivery.message_id.clone()).collect();
-        let settled = self.decide(held, stop_at, &mut report).await;
-        report.settled(&*self.clock, &settled);
-        let outcome = settle(&*self.events, &*self.dead_letters, &*self.clock, settled).await;
-        report.finish(&*self.journal, &self.pace, &outcome);
-        failed.retain(|message_id| !outcome.done.contains(message_id));
-        failed
-    }
-
-    /// Everything between taking messages and telling the queue what became of them.
+    /// Reads the messages and, if HubSpot may be called, has their effect written.
     async fn decide(
         &self,
-        held: Vec<Held>,
+        received: Vec<Received>,
         stop_at: Duration,
         report: &mut Report,
     ) -> Vec<Settled> {
-        let (opened, mut settled) = batch::open(held);
-        if !self.settings.is_enabled {
-            settled.extend(put_off(opened, |_| (DISABLED_PARK, Cause::Parked)));
+        let WorkerParts { client, clock, entropy, settings, .. } = &self.parts;
+        let (messages, mut settled) = open(received);
+        if !settings.is_enabled {
+            settled.extend(Settled::put_off(messages, |_| (DISABLED_PARK, Cause::Parked)));
             return settled;
         }
-        if let Some(wait) = self.circuit.wait(self.clock.uptime()) {
-            settled.extend(put_off(opened, |_| wait));
+        if let Some(wait) = self.circuit.wait(clock.uptime()) {
+            settled.extend(Settled::put_off(messages, |_| wait));
             return settled;
         }
-        // The queue must still be told when the last call is over.
-        let calls_until = stop_at.saturating_sub(QUEUE_WORST_CASE);
-        let time_left = || calls_until.saturating_sub(self.clock.uptime());
-        settled.extend(match self.settings.backend {
-            Backend::Properties => self.write_contacts(opened, time_left, report).await,
-            Backend::Events => self.send_events(opened, time_left, report).await,
+        let calls = Calls {
+            client,
+            clock: &**clock,
+            entropy: &**entropy,
+            circuit: &self.circuit,
+            quarantine: settings.quarantine,
+            // After the last call there must be time to tell the queues.
+            until: stop_at.saturating_sub(QUEUE_WORST_CASE),
+        };
+        settled.extend(match settings.backend {
+            Backend::Properties => self.write_contacts(&calls, messages, report).await,
+            Backend::Events => self.send_events(&calls, messages, report).await,
         });
         settled
     }
 
-    /// Looks everybody up, and writes what changes of them.
+    /// The properties backend: looks everybody up, and writes what changes.
     async fn write_contacts(
         &self,
-        mut opened: Vec<Opened>,
-        time_left: impl Fn() -> Duration,
+        calls: &Calls<'_>,
+        mut messages: Vec<Message>,
         report: &mut Report,
     ) -> Vec<Settled> {
         let mut settled = Vec::new();
         for round in 1..=ROUNDS_MAX {
-            let work = coalesce(std::mem::take(&mut opened));
+            let work = coalesce(std::mem::take(&mut messages));
             let people: Vec<_> = work.iter().map(|coalesced| coalesced.person.clone()).collect();
-            let lookups = match lookup::look_up(&self.client, &people, &time_left).await {
+            let time_left = || calls.time_left();
+            let lookups = match lookup::look_up(calls.client, &people, time_left).await {
                 Ok(lookups) => lookups,
                 Err(fault) => {
-                    self.note(&fault, report);
-                    let opened = work.into_iter().flat_map(|coalesced| coalesced.opened).collect();
-                    settled.extend(put_off(opened, |receives| self.wait_for(&fault, receives)));
+                    let all = work.into_iter().flat_map(|coalesced| coalesced.messages).collect();
+                    settled.extend(calls.failed(all, &fault, report));
                     return settled;
                 }
             };
             self.circuit.answered();
-
-            let plan = plan::plan(work, lookups, &self.catalog);
+            let plan = plan(work, lookups, &self.parts.catalog);
             report.planned(&plan);
             settled.extend(plan.settled);
-            settled.extend(self.forget(plan.forgets, &time_left, report).await);
-            let written = write::write(&self.client, &*self.entropy, plan.writes, &time_left).await;
-            let may_look_again = round < ROUNDS_MAX && time_left() >= ROUND_WORST_CASE;
+            settled.extend(forget::forget(calls, plan.forgets, report).await);
+            let written = write::write(calls, plan.writes).await;
+            let may_look_again = round < ROUNDS_MAX && calls.time_left() >= ROUND_WORST_CASE;
             for (write, result) in written {
                 report.written(&write, &result);
                 match result {
-                    WriteResult::Again(_) if may_look_again => opened.extend(write.opened),
-                    result => settled.extend(self.settle_write(write.opened, result, report)),
+                    WriteResult::Again(_) if may_look_again => messages.extend(write.messages),
+                    result => settled.extend(calls.settle(write.messages, result, report)),
                 }
             }
-            if opened.is_empty() {
+            if messages.is_empty() {
                 break;
             }
         }
         settled
     }
 
-    /// The fate of the messages of one write.
-    fn settle_write(
+    /// The events backend: sends every event as it is.
+    async fn send_events(
         &self,
-        opened: Vec<Opened>,
-        result: WriteResult,
+        calls: &Calls<'_>,
+        messages: Vec<Message>,
         report: &mut Report,
     ) -> Vec<Settled> {
-        let fate = match result {
-            WriteResult::Confirmed { .. } => Settlement::Applied,
-            WriteResult::Refused(verdict) => Settlement::DeadLettered(verdict),
-            WriteResult::Again(after) => Settlement::Retry(after, Cause::Moment),
-            WriteResult::Failed(fault) => {
-                self.note(&fault, report);
-                return put_off(opened, |receives| self.wait_for(&fault, receives));
-            }
-        };
-        opened.into_iter().map(|opened| Settled::of(opened, |_| fate.clone())).collect()
-    }
-
-    /// How long a message waits after a fault, and as what.
-    fn wait_for(&self, fault: &CallFault, receives: u32) -> (Duration, Cause) {
-        match fault {
-            CallFault::Portal(_) => (PROBE_EVERY, Cause::Parked),
-            CallFault::Throttled { policy: LimitPolicy::Daily, wait } => {
-                (self.jittered(*wait, Duration::from_secs(10)).min(LOOK_AGAIN_MAX), Cause::Parked)
-            }
-            CallFault::Throttled { wait, .. } => {
-                (self.jittered(*wait, Duration::from_secs(2)), Cause::Moment)
-            }
-            CallFault::Moment { wait, .. } => {
-                let ceiling = Duration::from_secs(1 << receives.min(6)).min(BACKOFF_MAX);
-                let backoff = self.jittered(Duration::from_secs(1), ceiling).min(BACKOFF_MAX);
-                // An account that moves asks for up to a day, and SQS hides nothing that long.
-                (backoff.max(*wait).min(LOOK_AGAIN_MAX), Cause::Moment)
-            }
-            CallFault::Unknown(_) => (self.settings.quarantine, Cause::Quarantined),
-            // The isolation of culprits has used up the refusals; what is left is not one record's.
-            CallFault::Request(_) => (BACKOFF_MAX, Cause::Moment),
+        let (messages, forgets) = event_plan::set_apart(messages);
+        let mut settled = forget::forget(calls, forgets, report).await;
+        if messages.is_empty() {
+            return settled;
         }
-    }
-
-    /// Between `least` and `least + spread`, by chance: messages that waited together must not
-    /// come back together.
-    fn jittered(&self, least: Duration, spread: Duration) -> Duration {
-        let share = (self.entropy.next_u64() >> 11) as f64 / (1_u64 << 53) as f64;
-        least + spread.mul_f64(share)
-    }
-
-    /// Writes a fault down, and keeps away from a HubSpot that is away.
-    fn note(&self, fault: &CallFault, report: &mut Report) {
-        let trouble = match fault {
-            CallFault::Portal(_) => Some(Trouble::Refusal),
-            CallFault::Moment { .. } => Some(Trouble::Outage),
-            CallFault::Throttled { .. } | CallFault::Unknown(_) | CallFault::Request(_) => None,
+        let qualifier = match self.event_names.known(calls.client).await {
+            Ok(qualifier) => qualifier,
+            Err(fault) => {
+                settled.extend(calls.failed(messages, &fault, report));
+                return settled;
+            }
         };
-        // A call that failed for a hundred contacts failed once.
-        if report.fault(fault)
-            && let Some(trouble) = trouble
+        let (planned, unsent) = event_plan::event_plan(messages, &qualifier);
+        settled.extend(unsent);
+        for (occurrence, result) in
+            send_events::send_events(calls, &self.event_names, planned).await
         {
-            self.circuit.failed(self.clock.uptime(), trouble);
+            if matches!(result, WriteResult::Confirmed(())) {
+                report.sent(&occurrence);
+            }
+            settled.extend(calls.settle(occurrence.messages, result, report));
+        }
+        settled
+    }
+
+    /// Receives for one pass.
+    async fn take(&self, mut received: Vec<Received>, stop_at: Duration) -> Taken {
+        let WorkerParts { events, entropy, clock, settings, .. } = &self.parts;
+        let room = self.room.unwrap_or_else(|| Room::of(settings.backend));
+        if self.outlook(stop_at) != Outlook::Closed {
+            let remaining = stop_at.saturating_sub(clock.uptime());
+            let visibility = remaining + settings.quarantine;
+            receive::top_up(&**events, &**entropy, &mut received, room, visibility).await;
+        }
+        Taken { is_full: room.is_full(&received), received }
+    }
+
+    /// Whether another pass could come to anything.
+    fn outlook(&self, stop_at: Duration) -> Outlook {
+        let WorkerParts { client, clock, settings, .. } = &self.parts;
+        let now = clock.uptime();
+        let may_write = settings.is_enabled
+            && self.circuit.is_closed(now)
+            && client.pace().paused_until().is_none();
+        if !may_write || stop_at.saturating_sub(now) < PASS_WORST_CASE {
+            Outlook::Closed
+        } else if client.pace().available() == 0 {
+            Outlook::NoPermit
+        } else {
+            Outlook::Open
         }
     }
-}
-
-/// Lets messages come again later, each as its receive count asks.
-fn put_off(opened: Vec<Opened>, wait: impl Fn(u32) -> (Duration, Cause)) -> Vec<Settled> {
-    let later = |opened: &Opened| {
-        let (after, cause) = wait(opened.held.delivery.receive_count);
-        Settlement::Retry(after, cause)
-    };
-    opened.into_iter().map(|opened| Settled::of(opened, later)).collect()
 }

@@ -1,8 +1,10 @@
 //! Who the people of a batch are in HubSpot: at most two batch reads, ids first.
 //!
-//! An id that HubSpot does not know falls back to the person's e-mail; an id that can't be one of
-//! HubSpot's is not asked for. A contact that was asked for by a secondary e-mail or by an id that
-//! was merged away comes back under its present name, and is found here under the old one.
+//! When HubSpot does not know an id, the person's e-mail is asked for. An id that can't be one of
+//! HubSpot's is never asked for. A contact may be asked for by a secondary e-mail, or by an id that
+//! was merged away. It comes back under its present name, and is found here under the old one.
+//!
+//! **Invariant**: a person is [`Lookup::Missing`] only when HubSpot says so.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -17,27 +19,27 @@ use shared::properties::names_to_read;
 /// HubSpot's own: the ids that were merged into a contact, joined by `;`.
 const MERGED_IDS: &str = "hs_merged_object_ids";
 
-/// What HubSpot says of one person.
+/// What HubSpot says about one person.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Lookup {
     /// The contact.
     Found(Box<Contact>),
-    /// There is none.
+    /// HubSpot has no such contact.
     Missing,
-    /// HubSpot's answer does not speak of this person.
+    /// HubSpot's answer does not mention this person.
     Unanswered,
     /// HubSpot refuses to look this person up.
     Refused(Refusal),
 }
 
-/// Looks everybody up. The answers stand in the order of `people`.
+/// Looks everybody up. The answers come in the order of `people`.
 ///
-/// A refusal of the whole request is narrowed down by halves to whom it is about; who is not
-/// reached while `time_left` allows another round is unanswered.
+/// When HubSpot refuses the whole request, the people are halved until the culprit is alone. When no
+/// time is left for another round, the rest are unanswered.
 ///
 /// # Errors
-/// The fault of a call; then nothing is known of anybody.
-pub async fn look_up(
+/// The fault of a call; then nothing is known about anybody.
+pub(crate) async fn look_up(
     client: &Client,
     people: &[Person],
     time_left: impl Fn() -> Duration,

@@ -19,7 +19,7 @@ use shared::settings::{self, Process, QueueUrls, catalog_path};
 use sqs::client::{ClientSettings, Trust};
 use sqs::event;
 use sqs::queue::SqsQueue;
-use worker::Worker;
+use worker::{Worker, WorkerParts};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
@@ -53,25 +53,20 @@ async fn run() -> Result<(), Error> {
     let dial = Arc::new(Dial::new(&hubspot.base_url)?);
     let token = Arc::new(ssm::token_source(&hubspot.token, &lookup, clock.clone()));
     let version = hubspot.api_version.parse()?;
-    let client = Client::new(dial, token, pace.clone(), clock.clone(), version);
-    let worker = Worker {
+    let worker = Worker::new(WorkerParts {
         events: Arc::new(SqsQueue::new(&sqs, &urls.events)),
         dead_letters: Arc::new(SqsQueue::new(&sqs, &urls.dead_letters)),
-        client,
-        pace,
+        client: Client::new(dial, token, pace, clock.clone(), version),
         clock: clock.clone(),
         entropy,
         journal,
         catalog,
-        room: None,
         settings: worker,
-        circuit: Default::default(),
-        event_names: Default::default(),
-    };
+    });
     lambda::serve_queue(&*clock, async |event, Invocation { deadline, .. }| {
-        let time_left = deadline.saturating_sub(worker.clock.uptime());
-        let failed = worker.handle(event::deliveries(event)?, time_left).await;
-        Ok::<_, Error>(event::batch_response(failed))
+        let time_left = deadline.saturating_sub(worker.parts.clock.uptime());
+        let handled = worker.handle(event::deliveries(event)?, time_left).await;
+        Ok::<_, Error>(event::batch_response(handled.failed))
     })
     .await
 }

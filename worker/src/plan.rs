@@ -1,19 +1,18 @@
-//! What is to happen with each person's events: a decision from values to values.
+//! What to do with each person's events: a decision from values to values.
 //!
-//! In: the coalesced events, and what HubSpot said of the people they name. Out: contacts to
-//! create, contacts to update with what changes of them, people to forget, and messages that are
-//! settled without a write. Repairs create nobody.
+//! In: the coalesced events, and what HubSpot said about the people they name. Out: contacts to
+//! create, contacts to update with what changes, people to forget, and messages that are settled
+//! without a write. Repairs create nobody.
 //!
-//! **Invariant**: no two plans write the same record, and none writes a contact whose canonical
-//! group is another one than the messages': that one is not ours to hold.
+//! **Invariant**: no two writes are for the same record, and none is for a contact whose canonical
+//! group differs from the messages' group: the worker does not hold that group.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use hubspot::contact::{Contact, Properties};
-use hubspot::fault::Refusal;
 use shared::catalog::Catalog;
-use shared::dead_letter::{Reason, Verdict};
+use shared::dead_letter::Reason;
 use shared::envelope::{Content, Envelope, deduplication_id};
 use shared::facts::{Claim, Facts};
 use shared::identity::Person;
@@ -22,12 +21,12 @@ use shared::ports::Outgoing;
 use shared::properties::{EMAIL, LIFECYCLE_STAGE, LIFECYCLE_STAGE_NEW};
 
 use crate::batch::Coalesced;
-use crate::forget::Forget;
-use crate::held::Opened;
+use crate::failure::{classify, dead};
 use crate::lookup::Lookup;
+use crate::message::Message;
 use crate::settlement::{Cause, Settled, Settlement};
 
-/// How soon a person is looked up again of whom HubSpot said nothing, neither yes nor no.
+/// How soon a person is looked up again when HubSpot said neither yes nor no.
 const UNANSWERED_RETRY: Duration = Duration::from_secs(5);
 
 /// One contact to be written.
@@ -38,8 +37,8 @@ pub struct Write {
     /// What to write.
     pub properties: Properties,
     /// The messages whose effect it is.
-    pub opened: Vec<Opened>,
-    /// Claims that the facts do not bear out.
+    pub messages: Vec<Message>,
+    /// Claims that the facts do not support.
     pub unsupported_claims: Vec<Claim>,
     /// The length of the state, in characters.
     pub state_chars: usize,
@@ -47,14 +46,14 @@ pub struct Write {
     pub view_left_out: bool,
 }
 
-/// One contact that holds everything already.
+/// A contact that holds everything already.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Unchanged {
     /// Its message group.
     pub group: Option<String>,
     /// How many events changed nothing.
     pub events: usize,
-    /// Claims that the facts do not bear out.
+    /// Claims that the facts do not support.
     pub unsupported_claims: usize,
 }
 
@@ -67,47 +66,56 @@ pub enum Target {
     New(String),
 }
 
-/// All that is to happen in a pass.
+/// Somebody who is to be forgotten.
+#[derive(Debug)]
+pub struct Forget {
+    /// The record; or the e-mail of a person who has none, which HubSpot then blocks.
+    pub target: Target,
+    /// The messages about this person.
+    pub messages: Vec<Message>,
+}
+
+/// Everything that a pass does.
 #[derive(Debug, Default)]
 pub struct Plan {
     /// Contacts to create or to update, each with at least one property.
     pub writes: Vec<Write>,
     /// Contacts that hold everything already: confirmed by the read.
     pub unchanged: Vec<Unchanged>,
-    /// People to forget. Nothing is written of them.
+    /// People to forget. Nothing is written about them.
     pub forgets: Vec<Forget>,
-    /// Messages whose fate is decided.
+    /// Messages that are settled without a write.
     pub settled: Vec<Settled>,
 }
 
-/// What is to happen with one contact, of all who name it.
+/// What all messages that name one contact ask for.
 #[derive(Default)]
 struct Joined {
     contact: Option<Contact>,
     facts: Facts,
     is_forgotten: bool,
-    opened: Vec<Opened>,
+    messages: Vec<Message>,
 }
 
-/// Decides. `lookups` stand in the order of `work`.
+/// Decides. `lookups` come in the order of `work`.
 pub fn plan(work: Vec<Coalesced>, lookups: Vec<Lookup>, catalog: &Catalog) -> Plan {
     let mut plan = Plan::default();
     let mut by_target: BTreeMap<Target, Joined> = BTreeMap::new();
-    for (Coalesced { person, facts, is_forgotten, opened }, lookup) in work.into_iter().zip(lookups)
-    {
+    for (coalesced, lookup) in work.into_iter().zip(lookups) {
+        let Coalesced { person, facts, is_forgotten, messages } = coalesced;
         let (target, contact) = match lookup {
             Lookup::Unanswered => {
-                plan.settle(opened, |_| Settlement::Retry(UNANSWERED_RETRY, Cause::Moment));
+                plan.settle(messages, |_| Settlement::Retry(UNANSWERED_RETRY, Cause::Transient));
                 continue;
             }
             Lookup::Refused(refusal) => {
-                plan.settle(opened, |_| Settlement::DeadLettered(refused(&refusal)));
+                plan.settle(messages, |_| Settlement::DeadLettered(classify(&refusal)));
                 continue;
             }
             Lookup::Found(contact) => {
                 let canonical = canonical(&contact);
-                if let Some(canonical) = canonical.filter(|c| is_elsewhere(&opened, c)) {
-                    plan.settle(opened, |opened| hand_on(opened, &canonical));
+                if let Some(canonical) = canonical.filter(|c| is_elsewhere(&messages, c)) {
+                    plan.settle(messages, |message| hand_on(message, &canonical));
                     continue;
                 }
                 (Target::Existing(contact.id.clone()), Some(*contact))
@@ -115,7 +123,7 @@ pub fn plan(work: Vec<Coalesced>, lookups: Vec<Lookup>, catalog: &Catalog) -> Pl
             Lookup::Missing => match person.email() {
                 Some(email) => (Target::New(email.to_owned()), None),
                 None => {
-                    plan.settle(opened, |opened| of_nobody(opened, is_forgotten));
+                    plan.settle(messages, |message| of_nobody(message, is_forgotten));
                     continue;
                 }
             },
@@ -124,15 +132,15 @@ pub fn plan(work: Vec<Coalesced>, lookups: Vec<Lookup>, catalog: &Catalog) -> Pl
             by_target.entry(target).or_insert_with(|| Joined { contact, ..Joined::default() });
         joined.facts = std::mem::take(&mut joined.facts).join(facts);
         joined.is_forgotten |= is_forgotten;
-        joined.opened.extend(opened);
+        joined.messages.extend(messages);
     }
-    for (target, Joined { contact, facts, is_forgotten, opened }) in by_target {
+    for (target, Joined { contact, facts, is_forgotten, messages }) in by_target {
         if is_forgotten {
-            plan.forgets.push(Forget { target, opened });
+            plan.forgets.push(Forget { target, messages });
         } else if contact.is_none() && facts.is_bare_recompute() {
-            plan.settle(opened, |_| Settlement::Applied);
+            plan.settle(messages, |_| Settlement::Applied);
         } else {
-            plan.add(target, contact.as_ref(), &facts, opened, catalog);
+            plan.add(target, contact.as_ref(), &facts, messages, catalog);
         }
     }
     plan
@@ -144,7 +152,7 @@ impl Plan {
         target: Target,
         contact: Option<&Contact>,
         facts: &Facts,
-        opened: Vec<Opened>,
+        messages: Vec<Message>,
         catalog: &Catalog,
     ) {
         let held: Option<&Values> = contact.map(|contact| &contact.properties);
@@ -155,7 +163,7 @@ impl Plan {
                     StateFault::Corrupt(_) => Reason::CorruptState,
                     StateFault::TooLarge { .. } => Reason::StateTooLarge,
                 };
-                self.settle(opened, |opened| dead(opened, reason, &fault.to_string()));
+                self.settle(messages, |message| dead(message, reason, &fault.to_string()));
                 return;
             }
         };
@@ -166,16 +174,16 @@ impl Plan {
         }
         if properties.is_empty() {
             self.unchanged.push(Unchanged {
-                group: opened.first().map(|first| first.held.delivery.group.clone()),
-                events: opened.len(),
+                group: messages.first().map(|first| first.group().to_owned()),
+                events: messages.len(),
                 unsupported_claims: found.unsupported_claims.len(),
             });
-            self.settle(opened, |_| Settlement::Applied);
+            self.settle(messages, |_| Settlement::Applied);
         } else {
             self.writes.push(Write {
                 target,
                 properties,
-                opened,
+                messages,
                 unsupported_claims: found.unsupported_claims,
                 state_chars: found.state_chars,
                 view_left_out: false,
@@ -183,61 +191,43 @@ impl Plan {
         }
     }
 
-    fn settle(&mut self, opened: Vec<Opened>, fate: impl Fn(&Opened) -> Settlement) {
-        self.settled.extend(opened.into_iter().map(|opened| Settled::of(opened, &fate)));
+    fn settle(&mut self, messages: Vec<Message>, fate: impl Fn(&Message) -> Settlement) {
+        self.settled.extend(Settled::all(messages, fate));
     }
 }
 
-/// Who a contact is to the queue: its primary e-mail, or its id where it has none. `None` stands
-/// for a contact of which not even that can be said.
+/// Who a contact is to the queue: its primary e-mail, or its id if it has none. `None` if it has
+/// neither.
 fn canonical(contact: &Contact) -> Option<Person> {
     Person::new(contact.email.as_deref(), Some(&contact.id))
 }
 
-/// Whether these messages are in another group than the contact's canonical one.
-fn is_elsewhere(opened: &[Opened], canonical: &Person) -> bool {
-    opened.first().is_some_and(|first| first.held.delivery.group != canonical.group())
+/// Whether these messages are in a group other than the contact's canonical one.
+fn is_elsewhere(messages: &[Message], canonical: &Person) -> bool {
+    messages.first().is_some_and(|first| first.group() != canonical.group())
 }
 
-/// To the canonical group, as often as that changes: people rename and merge contacts while their
-/// messages wait. The deduplication id is this message's own: that of the event would be swallowed
-/// where a contact gets its old name back within five minutes.
-fn hand_on(opened: &Opened, canonical: &Person) -> Settlement {
-    let envelope = Envelope { person: canonical.clone(), hopped: true, ..opened.envelope.clone() };
+/// Sends a message on to the canonical group, as often as that changes: people rename and merge
+/// contacts while messages wait. The deduplication id is made from this message. With the event's own
+/// id, the queue would swallow it when a contact gets its old name back within five minutes.
+fn hand_on(message: &Message, canonical: &Person) -> Settlement {
+    let envelope = Envelope { person: canonical.clone(), hopped: true, ..message.envelope.clone() };
     let sealed = envelope.seal();
-    let deduplication_id = deduplication_id(&sealed.group, &opened.held.delivery.message_id);
+    let deduplication_id = deduplication_id(&sealed.group, &message.received.delivery.message_id);
     Settlement::HandedOn(Outgoing { deduplication_id, ..sealed })
 }
 
-/// What HubSpot's refusal of one record means for its messages.
-pub fn refused(refusal: &Refusal) -> Verdict {
-    let is_email =
-        |(property, code): &(String, String)| property == EMAIL || code == "INVALID_EMAIL";
-    let reason = match refusal.properties.iter().any(is_email) {
-        true => Reason::InvalidEmail,
-        false => Reason::Rejected,
-    };
-    let detail = format!("HubSpot refuses the contact: {refusal}");
-    Verdict { reason, detail, correlation_id: refusal.correlation_id.clone() }
-}
-
-/// A message about somebody who can't be found and whom nothing can create: an event can never
-/// succeed, unless its person is forgotten, and a repair has nothing left to do.
-fn of_nobody(opened: &Opened, is_forgotten: bool) -> Settlement {
-    match opened.envelope.content {
+/// Settles a message about somebody who can't be found or created. An event can never succeed, unless
+/// its person is forgotten; a repair has nothing left to do.
+fn of_nobody(message: &Message, is_forgotten: bool) -> Settlement {
+    match message.envelope.content {
         Content::Event(_) if is_forgotten => Settlement::Forgotten,
         Content::Event(_) => {
-            dead(opened, Reason::ContactNotFound, "there is no contact of this id")
+            dead(message, Reason::ContactNotFound, "there is no contact of this id")
         }
         Content::Recompute | Content::Forget => Settlement::Applied,
     }
 }
 
-/// A message that can never succeed, for this reason.
-pub(crate) fn dead(opened: &Opened, reason: Reason, detail: &str) -> Settlement {
-    Settlement::DeadLettered(Verdict {
-        reason,
-        detail: detail.to_owned(),
-        correlation_id: opened.envelope.correlation_id.clone(),
-    })
-}
+#[cfg(test)]
+mod tests;

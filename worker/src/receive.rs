@@ -1,20 +1,22 @@
 //! Topping up: from the invocation's ten messages to the hundred contacts, or five hundred events,
 //! that HubSpot takes in one call.
 //!
-//! An event source hands over at most ten messages and may hand over ten of one contact. While
-//! there is room, several receives go at once; each takes whole groups as far as the queue gives
-//! them, and none takes more than there is room for. Where the source had less to hand over than it
-//! may, one receive looks whether there is more: each costs money, and most would find nothing.
+//! An event source hands over at most ten messages, and all ten may be of one contact. While there is
+//! room, several receives run at once. Each takes whole groups as far as the queue gives them, and
+//! none takes more than there is room for. If the source handed over fewer than ten, one receive
+//! checks for more: each receive costs money, and most would find nothing.
+//!
+//! **Invariant**: what the invocation brought is never handed back.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use futures_util::future::join_all;
 use hubspot::events::OCCURRENCES_MAX;
-use shared::ports::{Delivery, Entropy, Queue, ReceiveRequest};
+use shared::ports::{Entropy, Queue, Receipt, ReceiveRequest};
 use shared::settings::Backend;
 
-use crate::held::{Held, Origin};
+use crate::message::{Origin, Received};
 
 /// How much a pass may hold, besides what the invocation brought.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,10 +31,10 @@ impl Room {
     /// For contacts to be written: what one batch read and one batch write take, and ten events of
     /// each. More of one contact wait for the next pass.
     pub const FOR_CONTACTS: Self = Self { contacts: 100, messages: 1_000 };
-    /// For events to be sent: what one batch takes, whosoever they are.
+    /// For events to be sent: what one batch takes, whoever they are about.
     pub const FOR_EVENTS: Self = Self { contacts: OCCURRENCES_MAX, messages: OCCURRENCES_MAX };
 
-    /// For what is written there.
+    /// The room of a pass over this backend.
     pub const fn of(backend: Backend) -> Self {
         match backend {
             Backend::Properties => Self::FOR_CONTACTS,
@@ -40,8 +42,8 @@ impl Room {
         }
     }
 
-    /// Whether what is held leaves none of it: then there is a backlog.
-    pub fn is_full(self, held: &[Held]) -> bool {
+    /// Whether these messages fill it. Then the queue may hold more.
+    pub fn is_full(self, held: &[Received]) -> bool {
         wanted(held, self) == 0
     }
 }
@@ -53,12 +55,12 @@ const PARALLEL_MAX: usize = 10;
 /// The most bytes of a pass, so that memory has a bound: bodies have at most 10 KB each.
 const BYTES_MAX: usize = 8 * 1024 * 1024;
 
-/// Adds to what is held until a pass is full or the queue gives nothing more. A receive that fails
-/// ends it: what is held is enough to go on with.
-pub async fn top_up(
+/// Receives more until a pass is full or the queue gives nothing more. A receive that fails ends it:
+/// the worker goes on with the messages that it holds.
+pub(crate) async fn top_up(
     queue: &dyn Queue,
     entropy: &dyn Entropy,
-    held: &mut Vec<Held>,
+    held: &mut Vec<Received>,
     room: Room,
     visibility: Duration,
 ) {
@@ -81,7 +83,7 @@ pub async fn top_up(
         is_deep |= received.iter().flatten().any(|taken| taken.len() >= RECEIVE_MAX);
         let before = held.len();
         let taken = received.into_iter().flatten().flatten();
-        held.extend(taken.map(|delivery| Held { delivery, origin: Origin::ToppedUp }));
+        held.extend(taken.map(|delivery| Received { delivery, origin: Origin::ToppedUp }));
         if failed || held.len() == before {
             break;
         }
@@ -93,9 +95,9 @@ pub async fn top_up(
     }
 }
 
-/// How many messages to ask for next: as many as bring the contacts that there is room for, if the
-/// next ones have as many messages each as those in hand.
-fn wanted(held: &[Held], room: Room) -> usize {
+/// How many messages to ask for next: enough for the contacts that there is room for, if each has as
+/// many messages as the contacts in hand.
+fn wanted(held: &[Received], room: Room) -> usize {
     let contacts = groups(held).len();
     let bytes: usize = held.iter().map(|held| held.delivery.body.len()).sum();
     if contacts >= room.contacts || bytes >= BYTES_MAX {
@@ -108,20 +110,20 @@ fn wanted(held: &[Held], room: Room) -> usize {
 }
 
 /// Takes out the contacts that are too many, whole, to be handed back at once. What the invocation
-/// brought stays: its event source deletes what is not said to have failed.
-fn take_surplus(held: &mut Vec<Held>, room: Room) -> Vec<(Delivery, Duration)> {
+/// brought stays: its event source deletes what the worker does not name as failed.
+fn take_surplus(held: &mut Vec<Received>, room: Room) -> Vec<(Receipt, Duration)> {
     let mut kept = BTreeSet::new();
-    let (within, beyond) = std::mem::take(held).into_iter().partition(|held: &Held| {
+    let (within, beyond) = std::mem::take(held).into_iter().partition(|held: &Received| {
         let group = &held.delivery.group;
         let is_ours = held.origin == Origin::Invocation;
         kept.contains(group)
             || ((is_ours || kept.len() < room.contacts) && kept.insert(group.clone()))
     });
     *held = within;
-    let beyond: Vec<Held> = beyond;
-    beyond.into_iter().map(|held| (held.delivery, Duration::ZERO)).collect()
+    let beyond: Vec<Received> = beyond;
+    beyond.into_iter().map(|held| (held.delivery.receipt, Duration::ZERO)).collect()
 }
 
-fn groups(held: &[Held]) -> BTreeSet<&str> {
+fn groups(held: &[Received]) -> BTreeSet<&str> {
     held.iter().map(|held| held.delivery.group.as_str()).collect()
 }

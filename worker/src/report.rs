@@ -1,8 +1,9 @@
-//! What a pass has to say: a line for each contact written, the lines that ask for a look, and the
-//! figures.
+//! What a pass logs: a line for each contact written, the lines that need attention, and the figures.
 //!
-//! Lines are made when something happens and written when the pass is over, so that they say what
-//! was settled. A contact stands in them as its message group.
+//! In: what the steps of the pass decided. Out: lines and figures for the journal. The lines are made
+//! when something happens and written when the pass is over, in this order.
+//!
+//! **Invariant**: a contact is named by its message group only.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -15,12 +16,12 @@ use shared::journal::{Figure, Line, LogLevel};
 use shared::ports::{Clock, Journal};
 use shared::properties::TEXT_CHARS_MAX;
 
-use crate::held::Held;
-use crate::occurrences::Occurrence;
+use crate::event_plan::Occurrence;
+use crate::isolation::WriteResult;
+use crate::message::Received;
 use crate::plan::{Plan, Target, Write};
 use crate::settle::Outcome;
 use crate::settlement::{Cause, Settled, Settlement};
-use crate::write::WriteResult;
 
 /// The share of the property from which a state's length is worth a warning: 80 %.
 const STATE_CHARS_WARN: usize = TEXT_CHARS_MAX / 5 * 4;
@@ -28,7 +29,7 @@ const UNSUPPORTED_CLAIM: &str = "A completion was claimed that the progress does
 
 /// The notes of one pass.
 #[derive(Debug, Default)]
-pub struct Report {
+pub(crate) struct Report {
     lines: Vec<Line>,
     figures: Vec<(Figure, f64)>,
     begun_at: Duration,
@@ -40,18 +41,19 @@ pub struct Report {
 
 impl Report {
     /// A pass begins with these messages in hand.
-    pub fn begin(clock: &dyn Clock, held: &[Held]) -> Self {
-        let groups: BTreeSet<&str> = held.iter().map(|h| h.delivery.group.as_str()).collect();
+    pub(crate) fn begin(clock: &dyn Clock, received: &[Received]) -> Self {
+        let groups: BTreeSet<&str> =
+            received.iter().map(|one| one.delivery.group.as_str()).collect();
         Self {
             begun_at: clock.uptime(),
-            messages: held.len(),
+            messages: received.len(),
             contacts: groups.len(),
             ..Self::default()
         }
     }
 
     /// The plan is made.
-    pub fn planned(&mut self, plan: &Plan) {
+    pub(crate) fn planned(&mut self, plan: &Plan) {
         self.figures.push((Figure::ContactsUnchanged, plan.unchanged.len() as f64));
         for unchanged in &plan.unchanged {
             let line = |level, message: &'static str| {
@@ -72,10 +74,10 @@ impl Report {
     }
 
     /// A write has its result.
-    pub fn written(&mut self, write: &Write, result: &WriteResult) {
+    pub(crate) fn written(&mut self, write: &Write, result: &WriteResult<String>) {
         let is_new = matches!(write.target, Target::New(_));
         match result {
-            WriteResult::Confirmed { id } => {
+            WriteResult::Confirmed(id) => {
                 self.figures.push((Figure::ContactsWritten, 1.0));
                 if is_new {
                     self.figures.push((Figure::ContactsCreated, 1.0));
@@ -83,7 +85,7 @@ impl Report {
                     let line = line_of(LogLevel::Info, created, write);
                     self.lines.push(line.with("contact_id", id.clone()));
                 }
-                let happenings = write.opened.iter().filter_map(|o| o.envelope.happening());
+                let happenings = write.messages.iter().filter_map(|one| one.envelope.happening());
                 let names: BTreeSet<&str> = happenings.map(|h| h.name.as_str()).collect();
                 let message = match names.is_empty() {
                     true => "Contact recomputed from its state".to_owned(),
@@ -113,9 +115,9 @@ impl Report {
                     self.lines.push(line_of(LogLevel::Warn, message, write));
                 }
             }
-            WriteResult::Refused(verdict) if is_new => {
+            WriteResult::Refused(failure) if is_new => {
                 let line = line_of(LogLevel::Error, "[CRM] Failed to create contact", write);
-                self.lines.push(line.with("reason", verdict.reason.as_str()));
+                self.lines.push(line.with("reason", failure.reason.as_str()));
             }
             WriteResult::Refused(_) | WriteResult::Again(_) | WriteResult::Failed(_) => {}
         }
@@ -129,23 +131,23 @@ impl Report {
     }
 
     /// An event was accepted by HubSpot.
-    pub fn sent(&mut self, occurrence: &Occurrence) {
-        let Some(first) = occurrence.opened.first() else { return };
+    pub(crate) fn sent(&mut self, occurrence: &Occurrence) {
+        let Some(first) = occurrence.messages.first() else { return };
         let Some(happening) = first.envelope.happening() else { return };
         let name = happening.name.as_str();
         let properties = Vec::from_iter(occurrence.event.properties.keys().copied());
         let left_out = occurrence.left_out.join(",");
         self.lines.push(
             Line::new(LogLevel::Info, format!("Track event (persisted via events) {name}"))
-                .with("contact", first.held.delivery.group.clone())
+                .with("contact", first.group().to_owned())
                 .with("correlation_id", first.envelope.correlation_id.clone())
                 .with("properties", properties.join(","))
                 .with("left_out", Some(left_out).filter(|names| !names.is_empty())),
         );
     }
 
-    /// A person was deleted for good, and so many events with them.
-    pub fn forgotten(&mut self, group: Option<String>, events: usize) {
+    /// A person was deleted permanently, and this many events with them.
+    pub(crate) fn forgotten(&mut self, group: Option<String>, events: usize) {
         self.lines.push(
             Line::new(LogLevel::Info, "Contact forgotten")
                 .with("contact", group)
@@ -153,8 +155,8 @@ impl Report {
         );
     }
 
-    /// A call failed. The same fault is said once a pass; says whether this was the first time.
-    pub fn fault(&mut self, fault: &CallFault) -> bool {
+    /// A call failed. A pass logs the same fault once; says whether this was the first time.
+    pub(crate) fn fault(&mut self, fault: &CallFault) -> bool {
         let text = fault.to_string();
         let is_new = self.faults.insert(text.clone());
         if is_new {
@@ -167,43 +169,44 @@ impl Report {
         is_new
     }
 
-    /// Every message has its fate.
-    pub fn settled(&mut self, clock: &dyn Clock, settled: &[Settled]) {
+    /// Every message is settled.
+    pub(crate) fn settled(&mut self, clock: &dyn Clock, settled: &[Settled]) {
         self.ended_at = clock.uptime();
         let now = clock.now();
         let age_s = |at: DateTime<Utc>| (now - at).num_milliseconds().max(0) as f64 / 1_000.0;
         let mut oldest_s: Option<f64> = None;
-        for Settled { held, envelope, settlement } in settled {
-            let accepted_at = envelope.as_ref().map_or(held.delivery.sent_at, |e| e.accepted_at);
+        for Settled { received, envelope, settlement } in settled {
+            let accepted_at =
+                envelope.as_ref().map_or(received.delivery.sent_at, |e| e.accepted_at);
             let age_s = age_s(accepted_at);
             oldest_s = Some(oldest_s.map_or(age_s, |oldest_s| oldest_s.max(age_s)));
             match settlement {
                 Settlement::Applied => {
-                    // A repair is no event, and its age is no time that anybody waited.
+                    // A repair isn't an event, and nobody waited for it.
                     if envelope.as_ref().is_some_and(|e| e.happening().is_some()) {
                         self.figures.push((Figure::EventsApplied, 1.0));
                         self.figures.push((Figure::TimeToCrm, age_s));
                     }
                 }
                 Settlement::Forgotten => self.figures.push((Figure::EventsForgotten, 1.0)),
-                Settlement::DeadLettered(verdict) => {
+                Settlement::DeadLettered(failure) => {
                     self.figures.push((Figure::EventsDeadLettered, 1.0));
                     let message = "Failed to persist event to CRM";
                     self.lines.push(
                         Line::new(LogLevel::Error, message)
-                            .with("contact", held.delivery.group.clone())
-                            .with("message_id", held.delivery.message_id.clone())
-                            .with("reason", verdict.reason.as_str())
-                            .with("detail", verdict.detail.clone())
-                            .with("attempts", held.delivery.receive_count)
-                            .with("correlation_id", verdict.correlation_id.clone()),
+                            .with("contact", received.delivery.group.clone())
+                            .with("message_id", received.delivery.message_id.clone())
+                            .with("reason", failure.reason.as_str())
+                            .with("detail", failure.detail.clone())
+                            .with("attempts", received.delivery.receive_count)
+                            .with("correlation_id", failure.correlation_id.clone()),
                     );
                 }
                 Settlement::Retry(_, Cause::Parked) => self.figures.push((Figure::Parked, 1.0)),
                 Settlement::Retry(_, Cause::Quarantined) => {
                     self.figures.push((Figure::Quarantined, 1.0));
                 }
-                Settlement::Retry(_, Cause::Moment) | Settlement::HandedOn(_) => {}
+                Settlement::Retry(_, Cause::Transient) | Settlement::HandedOn(_) => {}
             }
         }
         self.figures.extend(oldest_s.map(|oldest_s| (Figure::OldestEventAge, oldest_s)));
@@ -228,8 +231,8 @@ impl Report {
         );
     }
 
-    /// The queues were told: writes everything down.
-    pub fn finish(mut self, journal: &dyn Journal, pace: &Pace, outcome: &Outcome) {
+    /// The queues have their orders: logs everything.
+    pub(crate) fn finish(mut self, journal: &dyn Journal, pace: &Pace, outcome: &Outcome) {
         if outcome.unsent + outcome.untold > 0 {
             self.lines.push(
                 Line::new(LogLevel::Warn, "The queue did not do all it was told")
@@ -255,11 +258,11 @@ impl Report {
 
 /// A line about one contact's write.
 fn line_of(level: LogLevel, message: impl Into<Cow<'static, str>>, write: &Write) -> Line {
-    let first = write.opened.first();
-    let group = first.map(|opened| opened.held.delivery.group.clone());
-    let correlation_id = first.map(|opened| opened.envelope.correlation_id.clone());
+    let first = write.messages.first();
+    let group = first.map(|message| message.group().to_owned());
+    let correlation_id = first.map(|message| message.envelope.correlation_id.clone());
     Line::new(level, message)
         .with("contact", group)
-        .with("events", write.opened.len())
+        .with("events", write.messages.len())
         .with("correlation_id", correlation_id)
 }

@@ -1,4 +1,4 @@
-//! The queue is told what became of every message.
+//! Tells the queues what became of every message.
 //!
 //! | settlement | what the queue is told |
 //! |---|---|
@@ -7,47 +7,54 @@
 //! | dead-lettered | send to the dead-letter queue with the reason, then delete |
 //! | retry | visible again after a while |
 //!
-//! Messages of the invocation are deleted by the event source unless their ids are named as
-//! failed; messages that were topped up are deleted here.
+//! The event source deletes the messages of the invocation, except those that the worker names as
+//! failed; so their receipts go back to it. Messages that were topped up are deleted here.
 //!
-//! **Invariant**: nothing is deleted before what replaces it is known to stand on a queue.
+//! **Invariant**: nothing is deleted before a queue is known to hold what replaces it.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use shared::dead_letter::dead_letter;
 use shared::envelope::deduplication_id;
-use shared::ports::{Clock, Delivery, Outgoing, Queue};
+use shared::ports::{Clock, Delivery, Outgoing, Queue, Receipt};
 
-use crate::held::{Held, Origin};
+use crate::message::{Origin, Received};
 use crate::settlement::{Cause, Settled, Settlement};
 
-/// When a queue did not take what should replace a message, the message is tried again after this.
+/// A message whose replacement no queue took is tried again after this.
 const SEND_RETRY: Duration = Duration::from_secs(5);
-/// At this receive count a message that waits is sent anew and starts at one: the queue's own
-/// `maxReceiveCount` of 100 must not bury what only waits for HubSpot.
+/// A waiting message that was received this often is sent anew, and its count starts at one: the
+/// queue's own `maxReceiveCount` of 100 must not bury what only waits for HubSpot.
 const RENEW_AT_RECEIVES: u32 = 50;
-/// … but one whose contact is in quarantine can't be: the new message would be there too soon. It
-/// waits so long instead, which leaves it half a day of unknown outcomes.
+/// A message whose contact is in quarantine can't be sent anew: the new one would come too soon. It
+/// waits this long instead, which leaves it half a day of unknown outcomes.
 const LONG_QUARANTINE: Duration = Duration::from_secs(900);
 
-/// What became of the settling itself.
+/// The queues of a worker.
+pub(crate) struct Queues<'a> {
+    /// `events.fifo`
+    pub(crate) events: &'a dyn Queue,
+    /// `events-dlq.fifo`
+    pub(crate) dead_letters: &'a dyn Queue,
+}
+
+/// What became of the settling.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct Outcome {
-    /// Ids of the invocation's messages that may be deleted. Whoever is not among them comes again:
-    /// a message that nobody spoke of must not be taken for done.
-    pub done: BTreeSet<String>,
-    /// Messages whose replacement no queue took; they come again.
-    pub unsent: usize,
-    /// Messages that could not be deleted or made to wait; they come again by themselves, and
-    /// then change nothing.
-    pub untold: usize,
+pub(crate) struct Outcome {
+    /// Messages of the invocation that may be deleted, by id, with the receipts for that. Every other
+    /// message comes again: a message that nobody mentions must not be taken for done.
+    pub(crate) done: BTreeMap<String, Receipt>,
+    /// How many messages have a replacement that no queue took. They come again.
+    pub(crate) unsent: usize,
+    /// How many messages could not be deleted or made to wait. They come again, and then change
+    /// nothing.
+    pub(crate) untold: usize,
 }
 
 /// Tells the queues.
-pub async fn settle(
-    events: &dyn Queue,
-    dead_letters: &dyn Queue,
+pub(crate) async fn settle(
+    queues: Queues<'_>,
     clock: &dyn Clock,
     settled: Vec<Settled>,
 ) -> Outcome {
@@ -56,53 +63,61 @@ pub async fn settle(
     let mut again = Vec::new();
     let mut moving = Vec::new();
     let mut dying = Vec::new();
-    for Settled { held, settlement, .. } in settled {
+    for Settled { received, settlement, .. } in settled {
         match settlement {
-            Settlement::Applied | Settlement::Forgotten => done.push(held),
-            Settlement::HandedOn(outgoing) => moving.push((held, outgoing)),
-            Settlement::DeadLettered(verdict) => {
-                let outgoing = dead_letter(&held.delivery, &verdict, clock.now());
-                dying.push((held, outgoing));
+            Settlement::Applied | Settlement::Forgotten => done.push(received),
+            Settlement::HandedOn(outgoing) => moving.push((received, outgoing)),
+            Settlement::DeadLettered(failure) => {
+                let outgoing = dead_letter(&received.delivery, &failure, clock.now());
+                dying.push((received, outgoing));
             }
-            Settlement::Retry(after, cause) if held.delivery.receive_count >= RENEW_AT_RECEIVES => {
+            Settlement::Retry(after, cause)
+                if received.delivery.receive_count >= RENEW_AT_RECEIVES =>
+            {
                 match cause {
-                    Cause::Quarantined => again.push((held, after.max(LONG_QUARANTINE))),
-                    Cause::Moment | Cause::Parked => {
-                        let outgoing = renewed(&held.delivery);
-                        moving.push((held, outgoing));
+                    Cause::Quarantined => again.push((received, after.max(LONG_QUARANTINE))),
+                    Cause::Transient | Cause::Parked => {
+                        let outgoing = renewed(&received.delivery);
+                        moving.push((received, outgoing));
                     }
                 }
             }
-            Settlement::Retry(after, _) => again.push((held, after)),
+            Settlement::Retry(after, _) => again.push((received, after)),
         }
     }
-    for (queue, replaced) in [(events, moving), (dead_letters, dying)] {
-        let (held, outgoing): (Vec<Held>, Vec<Outgoing>) = replaced.into_iter().unzip();
+    for (queue, replaced) in [(queues.events, moving), (queues.dead_letters, dying)] {
+        let (received, outgoing): (Vec<Received>, Vec<Outgoing>) = replaced.into_iter().unzip();
         if outgoing.is_empty() {
             continue;
         }
         let mut sent = queue.send(outgoing).await.into_iter();
-        for held in held {
+        for received in received {
             match sent.next() {
-                Some(Ok(())) => done.push(held),
+                Some(Ok(())) => done.push(received),
                 _ => {
                     outcome.unsent += 1;
-                    again.push((held, SEND_RETRY));
+                    again.push((received, SEND_RETRY));
                 }
             }
         }
     }
 
-    let (deletable, invoked): (Vec<Held>, Vec<Held>) =
-        done.into_iter().partition(|held| held.origin == Origin::ToppedUp);
-    outcome.done = invoked.into_iter().map(|held| held.delivery.message_id).collect();
-    let deletable: Vec<_> = deletable.into_iter().map(|held| held.delivery).collect();
-    if !deletable.is_empty() {
-        outcome.untold += events.delete(deletable).await.len();
+    let mut deletable = Vec::new();
+    for Received { delivery, origin } in done {
+        match origin {
+            Origin::ToppedUp => deletable.push(delivery.receipt),
+            Origin::Invocation => {
+                outcome.done.insert(delivery.message_id, delivery.receipt);
+            }
+        }
     }
-    let waits: Vec<_> = again.into_iter().map(|(held, after)| (held.delivery, after)).collect();
+    if !deletable.is_empty() {
+        outcome.untold += queues.events.delete(deletable).await.len();
+    }
+    let waits: Vec<_> =
+        again.into_iter().map(|(received, after)| (received.delivery.receipt, after)).collect();
     if !waits.is_empty() {
-        outcome.untold += events.change_visibility(waits).await.len();
+        outcome.untold += queues.events.change_visibility(waits).await.len();
     }
     outcome
 }
@@ -117,3 +132,6 @@ fn renewed(delivery: &Delivery) -> Outgoing {
         attributes: delivery.attributes.clone(),
     }
 }
+
+#[cfg(test)]
+mod tests;

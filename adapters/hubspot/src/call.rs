@@ -12,11 +12,11 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::Method;
 
+use crate::classify;
 use crate::client::Client;
 use crate::fault::{CallFault, Effect, PortalFault};
 use crate::pace::{PERMIT_WAIT_MAX, Pause};
 use crate::transport::{Answer, NoAnswer, Request};
-use crate::verdict;
 
 /// How long a read is waited for. A batch read takes well under a second; more helps nobody.
 pub const READ_TIMEOUT: Duration = Duration::from_secs(10);
@@ -125,7 +125,7 @@ impl Client {
         // hold its messages no more: what it would write could be older than what is there.
         if self.clock.uptime() + call.timeout() > deadline {
             let detail = "not sent: the process stood still for longer than it may hold a contact";
-            return Err(Missed::Fault(CallFault::Moment {
+            return Err(Missed::Fault(CallFault::Transient {
                 detail: detail.to_owned(),
                 wait: Duration::ZERO,
             }));
@@ -141,7 +141,7 @@ impl Client {
             Ok(answer) => answer,
             Err(no_answer) => {
                 let never_left = matches!(no_answer, NoAnswer::NotSent(_));
-                let fault = verdict::of_no_answer(no_answer, call.effect);
+                let fault = classify::of_no_answer(no_answer, call.effect);
                 return Err(if never_left { Missed::NotSent(fault) } else { Missed::Fault(fault) });
             }
         };
@@ -149,7 +149,7 @@ impl Client {
         if (200..300).contains(&answer.status) || call.expected.contains(&answer.status) {
             return Ok(answer);
         }
-        Err(match verdict::of_answer(&answer, call.effect, &call.path) {
+        Err(match classify::of_answer(&answer, call.effect, &call.path) {
             CallFault::Throttled { policy, wait } => {
                 let wait = self.pace.throttled(policy, wait);
                 Missed::Fault(CallFault::Throttled { policy, wait })
@@ -178,7 +178,7 @@ impl Client {
         let wait = match (missed, call.effect) {
             (Missed::NewToken, _) => Duration::ZERO,
             (Missed::NotSent(_), _) => self.pace.jitter(retry),
-            (Missed::Fault(CallFault::Moment { wait, .. }), Effect::Read)
+            (Missed::Fault(CallFault::Transient { wait, .. }), Effect::Read)
                 if *wait <= ASKED_WAIT_MAX =>
             {
                 *wait + self.pace.jitter(retry)

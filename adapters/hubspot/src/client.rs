@@ -58,6 +58,11 @@ impl Client {
         Self { transport, token, pace, clock, version }
     }
 
+    /// The pace that it keeps.
+    pub fn pace(&self) -> &Arc<Pace> {
+        &self.pace
+    }
+
     /// Reads up to [`BATCH_MAX`] contacts by e-mail, primary or secondary. Two addresses of one
     /// contact bring it once or twice.
     ///

@@ -19,11 +19,11 @@ use shared::event_definitions::{EVENT_PROPERTIES, EventProperty, PROPERTY_KIND, 
 use shared::state::instant;
 
 use crate::call::Call;
+use crate::classify;
 use crate::client::{Client, percent_encoded};
 use crate::fault::{CallFault, Effect, PortalFault, Refusal};
 use crate::schema::{Made, null_is_default};
 use crate::transport::Answer;
-use crate::verdict;
 use crate::wire::{self, Batch, ErrorBody, OBJECT_NOT_FOUND};
 
 /// The most events that one send may have.
@@ -301,7 +301,7 @@ fn not_found(answer: &Answer, path: &str) -> CallFault {
     if body.text("category") == OBJECT_NOT_FOUND {
         return CallFault::Request(Box::new(Refusal::of(answer.status, &body)));
     }
-    verdict::of_answer(answer, Effect::Write, path)
+    classify::of_answer(answer, Effect::Write, path)
 }
 
 #[derive(Serialize)]

@@ -1,6 +1,6 @@
 //! The kinds of failure: one variant for each thing that a caller can do about it.
 //!
-//! `verdict` makes them from answers. A refusal of some inputs of a batch is no failure of the call;
+//! `classify` makes them from answers. A refusal of some inputs of a batch is no failure of the call;
 //! it has the same shape, and is handed over with what was written.
 //!
 //! **Invariant**: no text here holds an e-mail address, a token or a body.
@@ -26,7 +26,7 @@ pub enum CallFault {
     /// It certainly was not applied, and will work again by itself: not sent, 423, 477, a read
     /// that failed. Retry with jitter, not before `wait`.
     #[error("HubSpot can't be reached just now: {detail}")]
-    Moment {
+    Transient {
         /// Status or reason, without personal data.
         detail: String,
         /// The least time to wait, if the answer says so; else zero.

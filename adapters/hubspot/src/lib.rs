@@ -1,7 +1,7 @@
 //! HubSpot's CRM, as Milepost uses it.
 //!
 //! A call's road: [`client`] (what is asked) → [`version`] (the path) → `wire` (their JSON) →
-//! `call` (token, permit, retries) → [`transport`] (the only file that dials) → `verdict` (what an
+//! `call` (token, permit, retries) → [`transport`] (the only file that dials) → `classify` (what an
 //! answer means: a [`fault`]) → [`contact`] (what is handed over). [`pace`] keeps every call
 //! under the portal's limits; [`schema`], [`account`] and [`probe`] serve set-up and inspection; [`roster`] says
 //! who is in a portal; [`events`] is the road of custom events.
@@ -11,6 +11,7 @@
 
 pub mod account;
 mod call;
+mod classify;
 pub mod client;
 pub mod contact;
 pub mod events;
@@ -23,7 +24,6 @@ pub mod roster;
 pub mod schema;
 pub mod token;
 pub mod transport;
-mod verdict;
 pub mod version;
 #[cfg(test)]
 mod virtual_time;

@@ -144,7 +144,7 @@ pub(crate) struct Record {
 
 /// A body for a request.
 pub(crate) fn body<T: Serialize>(value: &T) -> Result<Bytes, CallFault> {
-    serde_json::to_vec(value).map(Bytes::from).map_err(|_| CallFault::Moment {
+    serde_json::to_vec(value).map(Bytes::from).map_err(|_| CallFault::Transient {
         detail: "the request's body could not be written".to_owned(),
         wait: std::time::Duration::ZERO,
     })
@@ -153,7 +153,7 @@ pub(crate) fn body<T: Serialize>(value: &T) -> Result<Bytes, CallFault> {
 /// The body of a read's success.
 pub(crate) fn read<T: DeserializeOwned>(answer: &Answer) -> Result<T, CallFault> {
     // The parser's message may quote the body, so it is left out.
-    serde_json::from_slice(&answer.body).map_err(|_| CallFault::Moment {
+    serde_json::from_slice(&answer.body).map_err(|_| CallFault::Transient {
         detail: format!("status {}, and its body is not what was to come", answer.status),
         wait: std::time::Duration::ZERO,
     })

@@ -24,7 +24,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use shared::ports::{Clock, Delivery, Depth, Entropy, Outgoing, Queue, QueueFault, ReceiveRequest};
+use shared::ports::{
+    Clock, Delivery, Depth, Entropy, Outgoing, Queue, QueueFault, Receipt, ReceiveRequest,
+};
 use tokio::sync::Notify;
 
 use self::checkpoints::Checkpoints;
@@ -260,17 +262,16 @@ impl Queue for Door {
         }
     }
 
-    async fn delete(&self, deliveries: Vec<Delivery>) -> Vec<(Delivery, QueueFault)> {
-        self.settle(deliveries.into_iter().map(|delivery| (delivery, Change::Delete)).collect())
-            .await
+    async fn delete(&self, receipts: Vec<Receipt>) -> Vec<(Receipt, QueueFault)> {
+        self.settle(receipts.into_iter().map(|receipt| (receipt, Change::Delete)).collect()).await
     }
 
     async fn change_visibility(
         &self,
-        deliveries: Vec<(Delivery, Duration)>,
-    ) -> Vec<(Delivery, QueueFault)> {
+        receipts: Vec<(Receipt, Duration)>,
+    ) -> Vec<(Receipt, QueueFault)> {
         let changes =
-            deliveries.into_iter().map(|(delivery, wait)| (delivery, Change::Hide(wait))).collect();
+            receipts.into_iter().map(|(receipt, wait)| (receipt, Change::Hide(wait))).collect();
         self.settle(changes).await
     }
 
@@ -281,17 +282,17 @@ impl Queue for Door {
 }
 
 impl Door {
-    /// Makes the changes, and gives back the deliveries whose change was not made.
-    async fn settle(&self, changes: Vec<(Delivery, Change)>) -> Vec<(Delivery, QueueFault)> {
+    /// Makes the changes, and gives back the receipts whose change was not made.
+    async fn settle(&self, changes: Vec<(Receipt, Change)>) -> Vec<(Receipt, QueueFault)> {
         let which = self.which;
         let orders: Vec<_> = changes
             .iter()
-            .map(|(delivery, change)| (delivery.receipt_handle.clone(), *change))
+            .map(|(receipt, change)| (receipt.handle().to_owned(), *change))
             .collect();
         let count = orders.len();
         let settled = self.writer.ask(move |store| store.settle(which, &orders)).await;
         let settled = settled.unwrap_or_else(|fault| vec![Err(fault); count]);
         let paired = changes.into_iter().zip(settled);
-        paired.filter_map(|((delivery, _), done)| Some((delivery, done.err()?))).collect()
+        paired.filter_map(|((receipt, _), done)| Some((receipt, done.err()?))).collect()
     }
 }

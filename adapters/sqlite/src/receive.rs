@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use rusqlite::{OptionalExtension, Result, Row};
-use shared::ports::{Delivery, ReceiveRequest};
+use shared::ports::{Delivery, Receipt, ReceiveRequest};
 
 use crate::attempts::Given;
 use crate::store::{Store, attributes, hidden_until, millis, time_of_day};
@@ -211,7 +211,7 @@ impl Store {
 fn delivery(row: &Row<'_>, seq: i64, receipt: i64, group: &str) -> Result<Delivery> {
     Ok(Delivery {
         message_id: row.get(0)?,
-        receipt_handle: format!("{seq}.{:016x}", receipt.cast_unsigned()),
+        receipt: Receipt::new(format!("{seq}.{:016x}", receipt.cast_unsigned())),
         body: row.get(5)?,
         group: group.to_owned(),
         deduplication_id: row.get(1)?,

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use aws_lambda_events::sqs::{SqsBatchResponse, SqsEvent, SqsMessage};
 use chrono::{DateTime, Utc};
-use shared::ports::Delivery;
+use shared::ports::{Delivery, Receipt};
 
 /// A record that can't be made a delivery: the event is not what a FIFO event source sends.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -45,7 +45,9 @@ fn delivery(index: usize, record: SqsMessage) -> Result<Delivery, BadRecord> {
     let mut attribute = |name: &str| given(attributes.remove(name));
     Ok(Delivery {
         message_id: given(record.message_id).ok_or(missing("messageId", not_sqs))?,
-        receipt_handle: given(record.receipt_handle).ok_or(missing("receiptHandle", not_sqs))?,
+        receipt: given(record.receipt_handle)
+            .map(Receipt::new)
+            .ok_or(missing("receiptHandle", not_sqs))?,
         body: record.body.unwrap_or_default(),
         group: attribute("MessageGroupId").ok_or(missing("MessageGroupId", not_fifo))?,
         deduplication_id: attribute("MessageDeduplicationId").unwrap_or_default(),
@@ -95,7 +97,7 @@ mod tests {
         let read = read(&[RECORD.to_owned()]).expect("a delivery");
         let expected = Delivery {
             message_id: "m-1".to_owned(),
-            receipt_handle: "r-1".to_owned(),
+            receipt: Receipt::new("r-1"),
             body: "{}".to_owned(),
             group: "g-1".to_owned(),
             deduplication_id: "d-1".to_owned(),

@@ -1,6 +1,6 @@
 //! [`SqsQueue`]: the port's five calls over SQS.
 //!
-//! In: any number of messages or deliveries. Out: a result for each. Sends go one call after the
+//! In: any number of messages or receipts. Out: a result for each. Sends go one call after the
 //! other, so that a group's messages keep their order; deletes and visibility changes have none to
 //! keep and go side by side.
 //!
@@ -17,7 +17,7 @@ use aws_sdk_sqs::types::{
     Message, MessageAttributeValue, MessageSystemAttributeName, QueueAttributeName,
     SendMessageBatchRequestEntry,
 };
-use shared::ports::{Delivery, Depth, Outgoing, Queue, QueueFault, ReceiveRequest};
+use shared::ports::{Delivery, Depth, Outgoing, Queue, QueueFault, Receipt, ReceiveRequest};
 
 use crate::batch::{self, Answer};
 use crate::client::{ClientSettings, Timeouts, client};
@@ -123,24 +123,23 @@ impl Queue for SqsQueue {
         Ok(output.messages.unwrap_or_default().into_iter().filter_map(delivery).collect())
     }
 
-    async fn delete(&self, deliveries: Vec<Delivery>) -> Vec<(Delivery, QueueFault)> {
-        let handles = deliveries.iter().map(|delivery| delivery.receipt_handle.clone()).collect();
+    async fn delete(&self, receipts: Vec<Receipt>) -> Vec<(Receipt, QueueFault)> {
+        let handles = receipts.iter().map(|receipt| receipt.handle().to_owned()).collect();
         let call = |handles| settle::delete(self.client.clone(), self.url.clone(), handles);
         let results = settle::side_by_side(handles, call).await;
-        settle::not_settled(deliveries, results)
+        settle::not_settled(receipts, results)
     }
 
     async fn change_visibility(
         &self,
-        deliveries: Vec<(Delivery, Duration)>,
-    ) -> Vec<(Delivery, QueueFault)> {
-        let change = |(delivery, wait): &(Delivery, Duration)| {
-            (delivery.receipt_handle.clone(), seconds(*wait))
-        };
-        let changes = deliveries.iter().map(change).collect();
+        receipts: Vec<(Receipt, Duration)>,
+    ) -> Vec<(Receipt, QueueFault)> {
+        let change =
+            |(receipt, wait): &(Receipt, Duration)| (receipt.handle().to_owned(), seconds(*wait));
+        let changes = receipts.iter().map(change).collect();
         let call = |changes| settle::hide(self.client.clone(), self.url.clone(), changes);
         let results = settle::side_by_side(changes, call).await;
-        settle::not_settled(deliveries.into_iter().map(|(delivery, _)| delivery), results)
+        settle::not_settled(receipts.into_iter().map(|(receipt, _)| receipt), results)
     }
 
     async fn depth(&self) -> Result<Depth, QueueFault> {
@@ -194,7 +193,7 @@ fn delivery(message: Message) -> Option<Delivery> {
     let attributes = message.message_attributes.unwrap_or_default();
     Some(Delivery {
         message_id: given(message.message_id)?,
-        receipt_handle: given(message.receipt_handle)?,
+        receipt: Receipt::new(given(message.receipt_handle)?),
         body: message.body.unwrap_or_default(),
         group: given(attribute(MessageSystemAttributeName::MessageGroupId))?,
         deduplication_id: attribute(MessageSystemAttributeName::MessageDeduplicationId)

@@ -13,7 +13,7 @@ use aws_sdk_sqs::error::{BuildError, SdkError};
 use aws_sdk_sqs::types::{
     BatchResultErrorEntry, ChangeMessageVisibilityBatchRequestEntry, DeleteMessageBatchRequestEntry,
 };
-use shared::ports::{Delivery, QueueFault};
+use shared::ports::{QueueFault, Receipt};
 use tokio::task::JoinSet;
 
 use crate::batch::{Answer, ENTRIES_MAX};
@@ -50,13 +50,13 @@ where
     (0..orders.len()).map(|place| results.remove(&place).unwrap_or_else(unknown)).collect()
 }
 
-/// The deliveries whose result is a fault, with that.
+/// The receipts whose result is a fault, each with its fault.
 pub(crate) fn not_settled(
-    deliveries: impl IntoIterator<Item = Delivery>,
+    receipts: impl IntoIterator<Item = Receipt>,
     results: Results,
-) -> Vec<(Delivery, QueueFault)> {
-    let paired = deliveries.into_iter().zip(results);
-    paired.filter_map(|(delivery, result)| Some((delivery, result.err()?))).collect()
+) -> Vec<(Receipt, QueueFault)> {
+    let paired = receipts.into_iter().zip(results);
+    paired.filter_map(|(receipt, result)| Some((receipt, result.err()?))).collect()
 }
 
 /// `DeleteMessageBatch` for at most ten receipt handles.

@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use serde::Serialize;
 use serde_json::Value;
 use shared::envelope::{Content, Envelope, deduplication_id};
-use shared::ports::Delivery;
+use shared::ports::{Delivery, Receipt};
 use shared::state::instant;
 
 use crate::reasons::NO_REASON;
@@ -121,9 +121,10 @@ struct Exported<'a> {
 }
 
 impl Letter {
-    /// The letter that a delivery is.
-    pub fn of(delivery: Delivery) -> Self {
-        let Delivery { message_id, deduplication_id: sent_as, body, group, sent_at, .. } = delivery;
+    /// The letter that was delivered, and the receipt that settles it.
+    pub fn of(delivery: Delivery) -> (Self, Receipt) {
+        let Delivery { message_id, receipt, body, group, sent_at, .. } = delivery;
+        let sent_as = delivery.deduplication_id;
         let mut attributes = delivery.attributes;
         let mut id = deduplication_id(&group, &body);
         id.truncate(ID_CHARS);
@@ -131,7 +132,7 @@ impl Letter {
             .remove("failedAt")
             .and_then(|text| DateTime::parse_from_rfc3339(&text).ok())
             .map_or(sent_at, |time| time.to_utc());
-        Self {
+        let letter = Self {
             id,
             reason: attributes.remove("reason").unwrap_or_else(|| NO_REASON.to_owned()),
             failed_at,
@@ -143,7 +144,8 @@ impl Letter {
             deduplication_id: sent_as,
             group,
             body,
-        }
+        };
+        (letter, receipt)
     }
 
     /// What anybody may see.

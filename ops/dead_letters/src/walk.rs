@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use shared::envelope::deduplication_id;
-use shared::ports::{Delivery, Outgoing, QueueFault, ReceiveRequest};
+use shared::ports::{Delivery, Outgoing, QueueFault, Receipt, ReceiveRequest};
 use tokio::sync::watch;
 
 use crate::Queues;
@@ -58,6 +58,14 @@ impl Unseen {
     }
 }
 
+/// A letter in hand.
+struct InHand {
+    receipt: Receipt,
+    group: String,
+    /// What goes to the end of the queue in its place, where the walk turns letters over.
+    copy: Option<Outgoing>,
+}
+
 /// A walk under way.
 pub struct Walk<'a> {
     queues: &'a Queues,
@@ -65,7 +73,7 @@ pub struct Walk<'a> {
     stop: &'a watch::Receiver<bool>,
     manner: Manner,
     /// What is in hand, by the name that the letter had when it was first seen.
-    held: BTreeMap<String, Delivery>,
+    held: BTreeMap<String, InHand>,
     seen: BTreeSet<String>,
     /// Copies that were put at the end: their deduplication ids, and whose copies they are.
     copies: BTreeMap<String, String>,
@@ -148,25 +156,25 @@ impl<'a> Walk<'a> {
     /// Deletes letters that are in hand; how many it could not delete. They come again.
     pub async fn remove<'l>(&mut self, message_ids: impl IntoIterator<Item = &'l str>) -> u64 {
         let mut missing = 0;
-        let mut deliveries = Vec::new();
+        let mut receipts = Vec::new();
         for message_id in message_ids {
             match self.held.remove(message_id) {
-                Some(delivery) => deliveries.push(delivery),
+                Some(letter) => receipts.push(letter.receipt),
                 None => missing += 1,
             }
         }
         for _ in 0..TRIES_MAX {
-            if deliveries.is_empty() {
+            if receipts.is_empty() {
                 break;
             }
-            let left = self.queues.dead_letters.delete(deliveries).await;
+            let left = self.queues.dead_letters.delete(receipts).await;
             let (again, gone): (Vec<_>, Vec<_>) = left
                 .into_iter()
                 .partition(|(_, fault)| matches!(fault, QueueFault::Unavailable(_)));
             missing += gone.len() as u64;
-            deliveries = again.into_iter().map(|(delivery, _)| delivery).collect();
+            receipts = again.into_iter().map(|(receipt, _)| receipt).collect();
         }
-        missing + deliveries.len() as u64
+        missing + receipts.len() as u64
     }
 
     /// Keeps the hold on what is in hand, if it is time to.
@@ -176,15 +184,15 @@ impl<'a> Walk<'a> {
             return;
         }
         self.renewed_at = now;
-        let held = self.held.values().map(|delivery| (delivery.receipt(), HOLD)).collect();
-        // What could not be renewed comes again, and is known by its name.
-        let _lost = self.queues.dead_letters.change_visibility(held).await;
+        // A letter that can't be held longer comes again, and is known by its name.
+        let held: Vec<&Receipt> = self.held.values().map(|letter| &letter.receipt).collect();
+        self.queues.dead_letters.hold(&held, HOLD).await;
     }
 
     /// Hands back all that is in hand, so that the next one finds it at once.
     pub async fn hand_back(self) {
         let held: Vec<_> =
-            self.held.into_values().map(|delivery| (delivery, Duration::ZERO)).collect();
+            self.held.into_values().map(|letter| (letter.receipt, Duration::ZERO)).collect();
         if !held.is_empty() {
             // What could not be handed back comes by itself.
             let _late = self.queues.dead_letters.change_visibility(held).await;
@@ -240,23 +248,22 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// Puts what came into our hands; gives what was not seen before.
+    /// Keeps what was received; gives what was not seen before.
     fn take(&mut self, received: Vec<Delivery>) -> Vec<Letter> {
         let mut fresh = Vec::new();
         for delivery in received {
+            let (group, copy) = (delivery.group.clone(), None);
             if let Some(original) = self.copies.get(&delivery.deduplication_id) {
                 self.afloat.remove(original);
-                self.held.insert(original.clone(), delivery);
+                self.held
+                    .insert(original.clone(), InHand { receipt: delivery.receipt, group, copy });
                 continue;
             }
-            let message_id = delivery.message_id.clone();
-            let kept = match self.manner {
-                Manner::Looks => delivery.receipt(),
-                Manner::Insists => copy_of(&delivery),
-            };
-            self.held.insert(message_id.clone(), kept);
-            if self.seen.insert(message_id) {
-                fresh.push(Letter::of(delivery));
+            let copy = (self.manner == Manner::Insists).then(|| copy_of(&delivery));
+            let (letter, receipt) = Letter::of(delivery);
+            self.held.insert(letter.message_id.clone(), InHand { receipt, group, copy });
+            if self.seen.insert(letter.message_id.clone()) {
+                fresh.push(letter);
             }
         }
         fresh
@@ -268,17 +275,15 @@ impl<'a> Walk<'a> {
     async fn turn_over(&mut self, all: bool) -> Result<bool, QueueFault> {
         let cut = std::mem::take(&mut self.cut);
         let copied: BTreeSet<&String> = self.copies.values().collect();
-        let front: Vec<(String, Delivery)> = self
+        let (names, copies): (Vec<String>, Vec<Outgoing>) = self
             .held
             .iter()
-            .filter(|(name, _)| !copied.contains(name))
-            .filter(|(_, delivery)| all || cut.contains(&delivery.group))
-            .map(|(name, delivery)| (name.clone(), copy_of(delivery)))
-            .collect();
-        let copies: Vec<Outgoing> = front.iter().map(|(_, delivery)| copy(delivery)).collect();
+            .filter(|(name, letter)| !copied.contains(name) && (all || cut.contains(&letter.group)))
+            .filter_map(|(name, letter)| Some((name.clone(), letter.copy.clone()?)))
+            .unzip();
         let sent = self.queues.dead_letters.send(copies.clone()).await;
         let mut turned = Vec::new();
-        for (((name, _), copy), sent) in front.into_iter().zip(copies).zip(sent) {
+        for ((name, copy), sent) in names.into_iter().zip(copies).zip(sent) {
             sent?;
             self.copies.insert(copy.deduplication_id, name.clone());
             self.afloat.insert(name.clone());
@@ -292,21 +297,12 @@ impl<'a> Walk<'a> {
 
 /// What goes to the end of the queue in a letter's place: the same under another deduplication id,
 /// which is the same again if it must be sent twice.
-fn copy(delivery: &Delivery) -> Outgoing {
+fn copy_of(delivery: &Delivery) -> Outgoing {
     let Delivery { message_id, body, group, attributes, .. } = delivery;
     Outgoing {
         deduplication_id: deduplication_id(group, &format!("turned over {message_id}")),
         body: body.clone(),
         group: group.clone(),
         attributes: attributes.clone(),
-    }
-}
-
-/// A delivery can be settled once and so has no `Clone`; here its receipt is kept for the end.
-fn copy_of(delivery: &Delivery) -> Delivery {
-    Delivery {
-        body: delivery.body.clone(),
-        attributes: delivery.attributes.clone(),
-        ..delivery.receipt()
     }
 }

@@ -230,7 +230,7 @@ async fn limits(crm: &Crm, settings: &HubSpot) -> Vec<Check> {
 /// Whether it is no answer that says something about this portal.
 fn is_silent(fault: &CallFault) -> bool {
     match fault {
-        CallFault::Moment { .. } | CallFault::Unknown(_) => true,
+        CallFault::Transient { .. } | CallFault::Unknown(_) => true,
         CallFault::Throttled { policy, .. } => *policy != LimitPolicy::Daily,
         CallFault::Portal(_) | CallFault::Request(_) => false,
     }
@@ -258,7 +258,7 @@ fn of_fault(name: &str, fault: &CallFault) -> Check {
         CallFault::Throttled { .. } => "wait for the portal's midnight: `milepost quota` says when",
         CallFault::Portal(_)
         | CallFault::Request(_)
-        | CallFault::Moment { .. }
+        | CallFault::Transient { .. }
         | CallFault::Unknown(_) => "look at the private app in HubSpot's settings",
     };
     AREA.bad(name, told, mend)

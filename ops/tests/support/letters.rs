@@ -58,7 +58,7 @@ impl Place {
     }
 
     /// Takes all events off the queue.
-    pub(crate) async fn take_events(&self) -> Vec<Delivery> {
+    pub(crate) async fn take_events(&self) -> Vec<Outgoing> {
         let mut taken = Vec::new();
         for attempt in 0.. {
             let request = ReceiveRequest {
@@ -72,9 +72,10 @@ impl Place {
             if received.is_empty() {
                 break;
             }
-            let receipts = received.iter().map(Delivery::receipt).collect();
-            assert!(self.events.delete(receipts).await.is_empty());
-            taken.extend(received);
+            for Delivery { receipt, body, group, deduplication_id, attributes, .. } in received {
+                assert!(self.events.delete(vec![receipt]).await.is_empty());
+                taken.push(Outgoing { body, group, deduplication_id, attributes });
+            }
         }
         taken
     }

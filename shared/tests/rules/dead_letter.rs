@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 
 use chrono::DateTime;
-use shared::dead_letter::{Reason, Verdict, dead_letter};
-use shared::ports::{Delivery, Outgoing};
+use shared::dead_letter::{FailureReason, Reason, dead_letter};
+use shared::ports::{Delivery, Outgoing, Receipt};
 
 fn delivery() -> Delivery {
     Delivery {
         message_id: "m".into(),
-        receipt_handle: "r".into(),
+        receipt: Receipt::new("r"),
         body: "body".into(),
         group: "g".into(),
         deduplication_id: "d".into(),
@@ -20,12 +20,12 @@ fn delivery() -> Delivery {
 }
 
 fn of(detail: &str, correlation_id: &str) -> Outgoing {
-    let verdict = Verdict {
+    let failure = FailureReason {
         reason: Reason::Rejected,
         detail: detail.into(),
         correlation_id: correlation_id.into(),
     };
-    dead_letter(&delivery(), &verdict, DateTime::from_timestamp_millis(1_500).unwrap())
+    dead_letter(&delivery(), &failure, DateTime::from_timestamp_millis(1_500).unwrap())
 }
 
 #[test]

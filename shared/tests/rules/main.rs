@@ -17,6 +17,8 @@ mod http;
 mod identity;
 /// What changes of a contact.
 mod milestones;
+/// What a queue does with receipts.
+mod ports;
 /// Every variable's default and check.
 mod settings;
 /// What is read out of a stored state, and what is refused.

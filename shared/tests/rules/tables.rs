@@ -1,14 +1,11 @@
 //! Names that others rely on, and sums.
 
-use std::collections::BTreeMap;
-
-use chrono::DateTime;
 use serde_json::json;
 use shared::event::EventName;
 use shared::event_definitions::label;
 use shared::journal::{Figure, Line, LogLevel};
 use shared::limits::{is_key, is_listable, units};
-use shared::ports::{Delivery, Depth};
+use shared::ports::Depth;
 use shared::properties::names_to_read;
 
 #[test]
@@ -34,22 +31,6 @@ fn a_line_holds_what_it_was_given() {
 #[test]
 fn the_depth_of_a_queue_counts_every_message_once() {
     assert_eq!(Depth { visible: 5, in_flight: 3, delayed: 2 }.total(), 10);
-}
-
-#[test]
-fn a_receipt_is_the_delivery_without_its_content() {
-    let delivery = |body: &str, attributes: BTreeMap<String, String>| Delivery {
-        message_id: "m".into(),
-        receipt_handle: "r".into(),
-        body: body.into(),
-        group: "g".into(),
-        deduplication_id: "d".into(),
-        receive_count: 3,
-        sent_at: DateTime::UNIX_EPOCH,
-        attributes,
-    };
-    let full = delivery("body", BTreeMap::from([("reason".into(), "REJECTED".into())]));
-    assert_eq!(full.receipt(), delivery("", BTreeMap::new()));
 }
 
 #[test]

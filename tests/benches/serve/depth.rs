@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use host::entropy::SystemEntropy;
-use shared::ports::{Clock, Queue, ReceiveRequest};
+use shared::ports::{Clock, Queue, Receipt, ReceiveRequest};
 use sqlite::{FILE_NAME, QueueSettings, SqliteQueues};
 use tests::plot::{Axis, Plot, Series};
 
@@ -110,7 +110,7 @@ async fn filled(folder: &Path, depth: u64, clock: &Arc<dyn Clock>) -> (f64, f64)
         };
         let received = queue.receive(request).await.unwrap();
         assert_eq!(received.len(), 10);
-        let undeleted = queue.delete(received).await;
+        let undeleted = queue.delete(received.into_iter().map(Receipt::from).collect()).await;
         assert!(undeleted.is_empty(), "{undeleted:?}");
         sends.push((sent_at - begun_at).as_secs_f64() * 1e5);
         receives.push((clock.uptime() - sent_at).as_secs_f64() * 1e5);

@@ -14,21 +14,18 @@ use dead_letters::walk::{Manner, Walk};
 use host::clock::SystemClock;
 use serde_json::json;
 use shared::catalog::Catalog;
-use shared::dead_letter::{Reason, Verdict, dead_letter};
+use shared::dead_letter::{FailureReason, Reason, dead_letter};
 use shared::envelope::{Content, Envelope};
 use shared::event::EventName;
 use shared::facts::{Facts, Happening};
 use shared::identity::Person;
 use shared::milestones::{Values, milestones};
-use shared::ports::{Clock, Delivery, Outgoing};
+use shared::ports::{Clock, Delivery, Outgoing, Receipt};
 use simulation::clock::VirtualClock;
 use simulation::entropy::SeededEntropy;
 use sqlite::{QueueSettings, SqliteQueues};
 use tests::plot::{Axis, Plot, Series};
-use worker::batch::{coalesce, open};
-use worker::held::{Held, Origin};
-use worker::lookup::Lookup;
-use worker::plan::plan;
+use worker::{Lookup, Origin, Received, coalesce, open, plan};
 
 use crate::people::address;
 use crate::table::Table;
@@ -100,16 +97,16 @@ fn contacts(amount: usize) -> Box<dyn FnOnce()> {
 
 /// So many messages of so many people, on the worker's way from the queue to HubSpot.
 fn worked_off(messages: usize, people: usize) -> Box<dyn FnOnce()> {
-    let held: Vec<Held> = (0..messages)
-        .map(|nth| Held {
+    let received: Vec<Received> = (0..messages)
+        .map(|nth| Received {
             delivery: delivery(nth, nth % people, nth / people),
             origin: Origin::ToppedUp,
         })
         .collect();
     Box::new(move || {
-        let (opened, unreadable) = open(held);
+        let (messages, unreadable) = open(received);
         assert!(unreadable.is_empty());
-        let work = coalesce(opened);
+        let work = coalesce(messages);
         assert_eq!(work.len(), people);
         let lookups = work.iter().map(|_| Lookup::Missing).collect();
         let plan = plan(work, lookups, &Catalog::default());
@@ -139,13 +136,13 @@ fn letters(amount: usize) -> Box<dyn FnOnce()> {
     let entropy = Arc::new(SeededEntropy::new(3));
     let queues =
         SqliteQueues::in_memory(port.clone(), entropy.clone(), QueueSettings::default()).unwrap();
-    let verdict = Verdict {
+    let failure = FailureReason {
         reason: Reason::Rejected,
         detail: "HubSpot refuses the contact".into(),
         correlation_id: "c-1".into(),
     };
     let dead: Vec<Outgoing> =
-        (0..amount).map(|n| dead_letter(&delivery(n, n, 0), &verdict, clock.now())).collect();
+        (0..amount).map(|n| dead_letter(&delivery(n, n, 0), &failure, clock.now())).collect();
     runtime.block_on(async {
         for sent in dead.chunks(1_000) {
             let answers = queues.dead_letters().send(sent.to_vec()).await;
@@ -206,7 +203,7 @@ fn delivery(nth: usize, learner: usize, module: usize) -> Delivery {
     let Outgoing { body, group, deduplication_id, .. } = envelope.seal();
     Delivery {
         message_id: nth.to_string(),
-        receipt_handle: nth.to_string(),
+        receipt: Receipt::new(nth.to_string()),
         body,
         group,
         deduplication_id,

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use shared::ports::{Delivery, Outgoing, Queue, QueueFault, ReceiveRequest};
+use shared::ports::{Delivery, Outgoing, Queue, QueueFault, Receipt, ReceiveRequest};
 use simulation::clock::VirtualClock;
 use simulation::entropy::SeededEntropy;
 use simulation::queue::SimQueue;
@@ -78,11 +78,11 @@ impl Bench {
     }
 
     pub(super) async fn delete(&self, held: Vec<Delivery>) {
-        assert_eq!(faults(&self.events.delete(held).await), []);
+        assert_eq!(faults(&self.events.delete(receipts(held)).await), []);
     }
 
     pub(super) async fn hide(&self, held: Vec<Delivery>, visibility: Duration) {
-        let changes = held.into_iter().map(|delivery| (delivery, visibility)).collect();
+        let changes = held.into_iter().map(|delivery| (delivery.receipt, visibility)).collect();
         assert_eq!(faults(&self.events.change_visibility(changes).await), []);
     }
 }
@@ -114,7 +114,11 @@ pub(super) fn ids(deliveries: &[Delivery]) -> Vec<&str> {
     deliveries.iter().map(|delivery| delivery.body.as_str()).collect()
 }
 
-pub(super) fn faults(refused: &[(Delivery, QueueFault)]) -> Vec<QueueFault> {
+pub(super) fn receipts(deliveries: Vec<Delivery>) -> Vec<Receipt> {
+    deliveries.into_iter().map(Receipt::from).collect()
+}
+
+pub(super) fn faults(refused: &[(Receipt, QueueFault)]) -> Vec<QueueFault> {
     refused.iter().map(|(_, fault)| fault.clone()).collect()
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use shared::settings::Backend;
 use simulator::faults::FaultKind;
-use worker::receive::Room;
+use worker::Room;
 
 use crate::fate::Strikes;
 use crate::marketer::Deed;

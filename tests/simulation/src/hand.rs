@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 use hubspot::transport::{Answer, NoAnswer, Request, Transport};
-use shared::ports::{Clock, Delivery, Depth, Outgoing, Queue, QueueFault, ReceiveRequest};
+use shared::ports::{Clock, Delivery, Depth, Outgoing, Queue, QueueFault, Receipt, ReceiveRequest};
 
 use crate::clock::VirtualClock;
 use crate::fate::Fate;
@@ -49,19 +49,19 @@ impl Queue for HeldQueue {
         received
     }
 
-    async fn delete(&self, deliveries: Vec<Delivery>) -> Vec<(Delivery, QueueFault)> {
+    async fn delete(&self, receipts: Vec<Receipt>) -> Vec<(Receipt, QueueFault)> {
         self.fate.point().await;
-        let refused = self.queue.delete(deliveries).await;
+        let refused = self.queue.delete(receipts).await;
         self.fate.point().await;
         refused
     }
 
     async fn change_visibility(
         &self,
-        deliveries: Vec<(Delivery, Duration)>,
-    ) -> Vec<(Delivery, QueueFault)> {
+        receipts: Vec<(Receipt, Duration)>,
+    ) -> Vec<(Receipt, QueueFault)> {
         self.fate.point().await;
-        let refused = self.queue.change_visibility(deliveries).await;
+        let refused = self.queue.change_visibility(receipts).await;
         self.fate.point().await;
         refused
     }

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use shared::ports::{Clock, Delivery, Depth, Outgoing, Queue, QueueFault, ReceiveRequest};
+use shared::ports::{Clock, Delivery, Depth, Outgoing, Queue, QueueFault, Receipt, ReceiveRequest};
 use tokio::sync::Notify;
 
 use crate::clock::VirtualClock;
@@ -262,7 +262,7 @@ impl SimQueue {
 
     fn settle(
         &self,
-        delivery: &Delivery,
+        receipt: &Receipt,
         visibility: Option<Duration>,
         troubles: Troubles,
     ) -> Result<(), QueueFault> {
@@ -271,11 +271,10 @@ impl SimQueue {
         }
         let now = self.clock.uptime();
         let mut state = self.state();
-        let receipt: Option<u64> = delivery.receipt_handle.parse().ok();
-        let number: u64 = delivery.message_id.parse().map_err(|_| QueueFault::Stale)?;
-        let group = state.groups.get_mut(&delivery.group).ok_or(QueueFault::Stale)?;
+        let (number, receipt, name) = read(receipt).ok_or(QueueFault::Stale)?;
+        let group = state.groups.get_mut(name).ok_or(QueueFault::Stale)?;
         let stored = group.get_mut(&number).ok_or(QueueFault::Stale)?;
-        if stored.receipt != receipt || !stored.is_hidden(now) {
+        if stored.receipt != Some(receipt) || !stored.is_hidden(now) {
             return Err(QueueFault::Stale);
         }
         if visibility.is_none() && self.meets("visibility ended too soon", troubles.stale) {
@@ -288,7 +287,7 @@ impl SimQueue {
                 stored.is_in_hand = false;
             }
             None => {
-                let deleted = state.remove(&delivery.group, number);
+                let deleted = state.remove(name, number);
                 let watch = state.watch.clone();
                 drop(state);
                 if let (Some(watch), Some(deleted)) = (watch, &deleted) {
@@ -311,21 +310,21 @@ impl SimQueue {
 
     async fn settle_all(
         &self,
-        deliveries: impl Iterator<Item = (Delivery, Option<Duration>)> + Send,
-    ) -> Vec<(Delivery, QueueFault)> {
-        let deliveries: Vec<_> = deliveries.collect();
-        self.state().asked.settles += asked::requests(deliveries.len());
+        receipts: impl Iterator<Item = (Receipt, Option<Duration>)> + Send,
+    ) -> Vec<(Receipt, QueueFault)> {
+        let receipts: Vec<_> = receipts.collect();
+        self.state().asked.settles += asked::requests(receipts.len());
         let troubles = match self.approach().await {
             Ok(troubles) => troubles,
             Err(fault) => {
-                return deliveries.into_iter().map(|(one, _)| (one, fault.clone())).collect();
+                return receipts.into_iter().map(|(one, _)| (one, fault.clone())).collect();
             }
         };
-        let settle = |(delivery, visibility): (Delivery, Option<Duration>)| {
-            let fault = self.settle(&delivery, visibility, troubles).err()?;
-            Some((delivery, fault))
+        let settle = |(receipt, visibility): (Receipt, Option<Duration>)| {
+            let fault = self.settle(&receipt, visibility, troubles).err()?;
+            Some((receipt, fault))
         };
-        let refused = deliveries.into_iter().filter_map(settle).collect();
+        let refused = receipts.into_iter().filter_map(settle).collect();
         self.changed.notify_waiters();
         refused
     }
@@ -338,7 +337,7 @@ impl SimQueue {
 fn delivery(number: u64, receipt: u64, stored: &Stored) -> Delivery {
     Delivery {
         message_id: number.to_string(),
-        receipt_handle: receipt.to_string(),
+        receipt: Receipt::new(format!("{number} {receipt} {}", stored.message.group)),
         body: stored.message.body.clone(),
         group: stored.message.group.clone(),
         deduplication_id: stored.message.deduplication_id.clone(),
@@ -346,6 +345,13 @@ fn delivery(number: u64, receipt: u64, stored: &Stored) -> Delivery {
         sent_at: stored.sent_at,
         attributes: stored.message.attributes.clone(),
     }
+}
+
+/// A message's number, the number of its receive, and its group.
+fn read(receipt: &Receipt) -> Option<(u64, u64, &str)> {
+    let (number, rest) = receipt.handle().split_once(' ')?;
+    let (receipt, group) = rest.split_once(' ')?;
+    Some((number.parse().ok()?, receipt.parse().ok()?, group))
 }
 
 impl State {
@@ -420,17 +426,17 @@ impl Queue for SimQueue {
         }
     }
 
-    async fn delete(&self, deliveries: Vec<Delivery>) -> Vec<(Delivery, QueueFault)> {
-        let settle = |delivery: Delivery| (delivery, None);
-        self.settle_all(deliveries.into_iter().map(settle)).await
+    async fn delete(&self, receipts: Vec<Receipt>) -> Vec<(Receipt, QueueFault)> {
+        let settle = |receipt: Receipt| (receipt, None);
+        self.settle_all(receipts.into_iter().map(settle)).await
     }
 
     async fn change_visibility(
         &self,
-        deliveries: Vec<(Delivery, Duration)>,
-    ) -> Vec<(Delivery, QueueFault)> {
-        let settle = |(delivery, visibility): (Delivery, Duration)| (delivery, Some(visibility));
-        self.settle_all(deliveries.into_iter().map(settle)).await
+        receipts: Vec<(Receipt, Duration)>,
+    ) -> Vec<(Receipt, QueueFault)> {
+        let settle = |(receipt, visibility): (Receipt, Duration)| (receipt, Some(visibility));
+        self.settle_all(receipts.into_iter().map(settle)).await
     }
 
     async fn depth(&self) -> Result<Depth, QueueFault> {

@@ -19,13 +19,12 @@ use ingest::Ingest;
 use serde_json::Value;
 use shared::catalog::Catalog;
 use shared::http::{Request, Response};
-use shared::ports::{Clock, Delivery, Entropy, Queue, ReceiveRequest};
+use shared::ports::{Clock, Delivery, Entropy, Queue, Receipt, ReceiveRequest};
 use shared::settings::{self, Backend};
 use simulator::inner_door::InnerDoor;
 use simulator::{LOCAL_TOKEN, Portal};
 use tokio::sync::Notify;
-use worker::receive::Room;
-use worker::{PASS_WORST_CASE, Worker};
+use worker::{Handled, PASS_WORST_CASE, Room, Worker, WorkerParts};
 
 use crate::clock::VirtualClock;
 use crate::drive::{Stuck, Task, drive};
@@ -241,21 +240,17 @@ impl World {
         if let Some(quarantine) = self.settings.quarantine {
             worker_settings.quarantine = quarantine;
         }
-        let worker = Worker {
+        let worker = Worker::new(WorkerParts {
             events: held(&self.events),
             dead_letters: held(&self.dead_letters),
             client,
-            pace,
             clock,
             entropy: self.chance.clone(),
             journal: self.journal.clone(),
             catalog: locked(&self.catalog).clone(),
-            room: self.settings.room,
             settings: worker_settings,
-            circuit: Default::default(),
-            event_names: Default::default(),
-        };
-        Arc::new(Process { worker, fate })
+        });
+        Arc::new(Process { worker: worker.with_room(self.settings.room), fate })
     }
 
     /// Deploys a catalog: workers have it from their next invocation on.
@@ -325,7 +320,7 @@ impl World {
             let process = locked(&self.processes[nth]).clone();
             let request = ReceiveRequest {
                 messages_max: 10,
-                visibility: INVOCATION_MAX + process.worker.settings.quarantine,
+                visibility: INVOCATION_MAX + process.worker.parts.settings.quarantine,
                 wait: POLL_WAIT,
                 attempt_id: format!("{:016x}", self.chance.next_u64()),
             };
@@ -342,16 +337,20 @@ impl World {
                     continue;
                 }
             };
-            let kept: Vec<Delivery> = batch.iter().map(Delivery::receipt).collect();
+            // As Lambda does, the event source keeps the handles, and deletes all that the worker
+            // does not name as failed. Lambda never sees the receipts that the worker gives back.
+            let handle = |one: &Delivery| (one.message_id.clone(), one.receipt.handle().to_owned());
+            let kept: Vec<(String, String)> = batch.iter().map(handle).collect();
             let now = self.clock.uptime();
-            self.trace.note(now, format_args!("worker {nth} is handed {}", ids(&kept)));
+            self.trace.note(now, format_args!("worker {nth} is handed {}", ids(&batch)));
             let work = process.worker.handle(batch, INVOCATION_MAX);
             match process.fate.live(work).await {
-                Some(failed) => {
-                    let is_done = |kept: &Delivery| !failed.contains(&kept.message_id);
+                Some(Handled { failed, .. }) => {
+                    let is_done = |(id, _): &(String, String)| !failed.contains(id);
+                    let done = kept.into_iter().filter(is_done);
+                    let receipts = done.map(|(_, handle)| Receipt::new(handle)).collect();
                     // What could not be deleted comes again and changes nothing.
-                    let _undeleted =
-                        self.events.delete(kept.into_iter().filter(is_done).collect()).await;
+                    let _undeleted = self.events.delete(receipts).await;
                 }
                 None => {
                     self.trace.note(self.clock.uptime(), format_args!("worker {nth} is killed"));

@@ -1,7 +1,5 @@
 //! The plan, from values to values: what is to happen with each person's events.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that can't go on panics")]
-
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -9,17 +7,19 @@ use chrono::{DateTime, Utc};
 use hubspot::contact::{Contact, Properties};
 use hubspot::fault::Refusal;
 use shared::catalog::Catalog;
-use shared::dead_letter::{Reason, Verdict};
+use shared::dead_letter::{FailureReason, Reason};
 use shared::envelope::{Content, Envelope, deduplication_id};
 use shared::event::EventName;
 use shared::facts::Happening;
 use shared::identity::Person;
-use shared::ports::{Delivery, Outgoing};
-use worker::batch::coalesce;
-use worker::held::{Held, Opened, Origin};
-use worker::lookup::Lookup;
-use worker::plan::{Plan, Target, Unchanged, plan, refused};
-use worker::settlement::{Cause, Settlement};
+use shared::ports::{Delivery, Outgoing, Receipt};
+
+use super::{Plan, Target, Unchanged, plan};
+use crate::batch::coalesce;
+use crate::failure::classify;
+use crate::lookup::Lookup;
+use crate::message::{Message, Origin, Received};
+use crate::settlement::{Cause, Settlement};
 
 fn at() -> DateTime<Utc> {
     "2026-03-02T12:00:00Z".parse().unwrap()
@@ -62,10 +62,10 @@ fn event(person: &Person, name: EventName, pathway: &str) -> Envelope {
     }
 }
 
-fn opened(envelope: Envelope) -> Opened {
+fn message(envelope: Envelope) -> Message {
     let delivery = Delivery {
         message_id: format!("m-{}", envelope.id),
-        receipt_handle: "r".into(),
+        receipt: Receipt::new("r"),
         body: envelope.body(),
         group: envelope.person.group(),
         deduplication_id: "d".into(),
@@ -73,7 +73,7 @@ fn opened(envelope: Envelope) -> Opened {
         sent_at: at(),
         attributes: BTreeMap::new(),
     };
-    Opened { held: Held { delivery, origin: Origin::Invocation }, envelope }
+    Message { received: Received { delivery, origin: Origin::Invocation }, envelope }
 }
 
 fn contact(id: &str, email: Option<&str>, properties: &[(&str, &str)]) -> Lookup {
@@ -91,7 +91,7 @@ fn texts(pairs: &[(&str, &str)]) -> Properties {
 
 /// The plan for one person's event.
 fn planned(envelope: &Envelope, lookup: Lookup) -> Plan {
-    plan(coalesce(vec![opened(envelope.clone())]), vec![lookup], &Catalog::default())
+    plan(coalesce(vec![message(envelope.clone())]), vec![lookup], &Catalog::default())
 }
 
 /// The fate of an event that nothing is written for.
@@ -100,7 +100,7 @@ fn fate(envelope: &Envelope, lookup: Lookup) -> Settlement {
     let plan = planned(envelope, lookup);
     assert!(plan.writes.is_empty());
     let [settled] = &plan.settled[..] else { panic!("{plan:?}") };
-    assert_eq!(settled.held.delivery.message_id, format!("m-{}", envelope.id));
+    assert_eq!(settled.received.delivery.message_id, format!("m-{}", envelope.id));
     assert_eq!(settled.envelope.as_ref(), Some(envelope));
     settled.settlement.clone()
 }
@@ -118,19 +118,19 @@ const OF_P: [(&str, &str); 5] = [
 ];
 
 #[test]
-fn who_is_missing_is_created_as_a_lead_by_the_email() {
+fn a_missing_person_is_created_as_a_lead_by_email() {
     let plan = planned(&enrolled(&ada(), "p"), Lookup::Missing);
     let [write] = &plan.writes[..] else { panic!("{plan:?}") };
     assert_eq!(write.target, Target::New("ada@example.org".into()));
     let who = [("email", "ada@example.org"), ("lifecyclestage", "lead")];
     assert_eq!(write.properties, texts(&[&OF_P[..], &who].concat()));
     assert_eq!((write.state_chars, write.view_left_out), (STATE.len(), false));
-    assert_eq!(write.opened.len(), 1);
+    assert_eq!(write.messages.len(), 1);
     assert!(plan.settled.is_empty() && plan.unchanged.is_empty());
 }
 
 #[test]
-fn who_exists_is_updated_with_what_changes() {
+fn an_existing_contact_is_updated_with_what_changes() {
     let held = [&OF_P[1..], &[("hhl_last_activity", "2026-03-01")]].concat();
     let plan = planned(&enrolled(&ada(), "p"), contact("7", Some("ada@example.org"), &held));
     let [write] = &plan.writes[..] else { panic!("{plan:?}") };
@@ -140,9 +140,10 @@ fn who_exists_is_updated_with_what_changes() {
 }
 
 #[test]
-fn who_holds_everything_is_left_alone_and_the_events_are_applied() {
-    let claims = ["p", "q"].map(|pathway| opened(claimed(&ada(), pathway)));
-    let work = [vec![opened(enrolled(&ada(), "p"))], claims.into()].into_iter().flatten().collect();
+fn events_that_change_nothing_are_applied_without_a_write() {
+    let claims = ["p", "q"].map(|pathway| message(claimed(&ada(), pathway)));
+    let work =
+        [vec![message(enrolled(&ada(), "p"))], claims.into()].into_iter().flatten().collect();
     let held = contact("7", Some("ada@example.org"), &OF_P);
     let plan = plan(coalesce(work), vec![held], &Catalog::default());
     let group = Some(ada().group());
@@ -153,32 +154,32 @@ fn who_holds_everything_is_left_alone_and_the_events_are_applied() {
 }
 
 #[test]
-fn a_claim_that_is_not_borne_out_is_told_with_the_write() {
+fn a_write_carries_its_unsupported_claims() {
     let plan = planned(&claimed(&ada(), "q"), Lookup::Missing);
     assert_eq!(plan.writes[0].unsupported_claims.len(), 1);
 }
 
 #[test]
-fn an_id_that_does_not_exist_creates_nobody() {
+fn an_unknown_id_alone_creates_nobody() {
     let event = enrolled(&person(None, Some("7")), "p");
-    let verdict = Verdict {
+    let failure = FailureReason {
         reason: Reason::ContactNotFound,
         detail: "there is no contact of this id".into(),
         correlation_id: "r-p".into(),
     };
-    assert_eq!(fate(&event, Lookup::Missing), Settlement::DeadLettered(verdict));
+    assert_eq!(fate(&event, Lookup::Missing), Settlement::DeadLettered(failure));
     let plan = planned(&enrolled(&person(Some("a@b.co"), Some("7")), "p"), Lookup::Missing);
     assert_eq!(plan.writes[0].target, Target::New("a@b.co".into()));
 }
 
 #[test]
-fn who_is_not_answered_for_comes_again_soon() {
-    let retry = Settlement::Retry(Duration::from_secs(5), Cause::Moment);
+fn a_person_without_an_answer_comes_again_soon() {
+    let retry = Settlement::Retry(Duration::from_secs(5), Cause::Transient);
     assert_eq!(fate(&enrolled(&ada(), "p"), Lookup::Unanswered), retry);
 }
 
 #[test]
-fn whom_hubspot_refuses_is_dead_for_the_reason_that_it_gives() {
+fn a_refused_lookup_is_dead_for_the_reason_that_hubspot_gives() {
     #[track_caller]
     fn check(properties: &[(&str, &str)], reason: Reason, detail: &str) {
         let owned = |(name, code): &(&str, &str)| ((*name).to_owned(), (*code).to_owned());
@@ -190,10 +191,10 @@ fn whom_hubspot_refuses_is_dead_for_the_reason_that_it_gives() {
             ..Refusal::default()
         };
         let detail = format!("HubSpot refuses the contact: 400 VALIDATION_ERROR{detail}");
-        let verdict = Verdict { reason, detail, correlation_id: "h-1".into() };
-        assert_eq!(refused(&refusal), verdict);
+        let failure = FailureReason { reason, detail, correlation_id: "h-1".into() };
+        assert_eq!(classify(&refusal), failure);
         let event = enrolled(&ada(), "p");
-        assert_eq!(fate(&event, Lookup::Refused(refusal)), Settlement::DeadLettered(verdict));
+        assert_eq!(fate(&event, Lookup::Refused(refusal)), Settlement::DeadLettered(failure));
     }
     check(&[], Reason::Rejected, "");
     check(&[("x", "TOO_LONG")], Reason::Rejected, ", x: TOO_LONG");
@@ -203,11 +204,11 @@ fn whom_hubspot_refuses_is_dead_for_the_reason_that_it_gives() {
 }
 
 #[test]
-fn a_state_that_can_not_be_written_over_is_not() {
+fn a_corrupt_or_full_state_is_not_written_over() {
     let dead = |state: &str| {
         let held = contact("7", Some("ada@example.org"), &[("hhl_progress_state", state)]);
         match fate(&enrolled(&ada(), "p"), held) {
-            Settlement::DeadLettered(verdict) => (verdict.reason, verdict.detail),
+            Settlement::DeadLettered(failure) => (failure.reason, failure.detail),
             other => panic!("{other:?}"),
         }
     };
@@ -220,7 +221,7 @@ fn a_state_that_can_not_be_written_over_is_not() {
 }
 
 #[test]
-fn an_event_of_another_group_than_the_contacts_is_handed_on_as_often_as_that_changes() {
+fn an_event_is_handed_on_as_often_as_its_canonical_group_changes() {
     #[track_caller]
     fn check(named: &Person, id: &str, email: Option<&str>, canonical: Option<&Person>) {
         for hopped in [false, true] {
@@ -255,14 +256,14 @@ fn repair(person: &Person, content: Content) -> Envelope {
 }
 
 #[test]
-fn whoever_is_to_be_forgotten_under_one_name_is_written_under_none() {
+fn a_person_to_be_forgotten_is_written_under_no_name() {
     let with_id = person(Some("ada@example.org"), Some("7"));
     let messages = [enrolled(&ada(), "p"), repair(&with_id, Content::Forget)];
-    let work = coalesce(messages.map(opened).into());
+    let work = coalesce(messages.map(message).into());
     let corrupt = || contact("7", Some("ada@example.org"), &[("hhl_progress_state", "[]")]);
     let plan = plan(work, vec![corrupt(), corrupt()], &Catalog::default());
     let [forget] = &plan.forgets[..] else { panic!("{plan:?}") };
-    assert_eq!((&forget.target, forget.opened.len()), (&Target::Existing("7".into()), 2));
+    assert_eq!((&forget.target, forget.messages.len()), (&Target::Existing("7".into()), 2));
     assert!(plan.writes.is_empty() && plan.settled.is_empty());
 }
 
@@ -278,10 +279,10 @@ fn a_repair_creates_nobody() {
 }
 
 #[test]
-fn events_of_nobody_are_dead_unless_nobody_is_to_be_forgotten() {
+fn events_of_an_unknown_id_are_dead_unless_it_is_to_be_forgotten() {
     let by_id = person(None, Some("7"));
     let fates = |wish: Content| -> Vec<bool> {
-        let messages = [enrolled(&by_id, "p"), repair(&by_id, wish)].map(opened);
+        let messages = [enrolled(&by_id, "p"), repair(&by_id, wish)].map(message);
         let plan = plan(coalesce(messages.into()), vec![Lookup::Missing], &Catalog::default());
         let is_dead = |fate: &Settlement| matches!(fate, Settlement::DeadLettered(_));
         plan.settled.iter().map(|settled| is_dead(&settled.settlement)).collect()
@@ -293,11 +294,11 @@ fn events_of_nobody_are_dead_unless_nobody_is_to_be_forgotten() {
 #[test]
 fn two_names_of_one_contact_are_one_write() {
     let with_id = person(Some("ada@example.org"), Some("7"));
-    let work = coalesce(vec![opened(enrolled(&ada(), "p")), opened(enrolled(&with_id, "q"))]);
+    let work = coalesce(vec![message(enrolled(&ada(), "p")), message(enrolled(&with_id, "q"))]);
     let found = || contact("7", Some("ada@example.org"), &[]);
     let plan = plan(work, vec![found(), found()], &Catalog::default());
     let [write] = &plan.writes[..] else { panic!("{plan:?}") };
-    assert_eq!(write.opened.len(), 2);
+    assert_eq!(write.messages.len(), 2);
     let state = &write.properties["hhl_progress_state"];
     assert!(state.contains(r#""p":"#) && state.contains(r#""q":"#), "{state}");
 }

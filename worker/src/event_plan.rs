@@ -1,7 +1,7 @@
-//! The events backend's plan: each message → the occurrence that HubSpot is to hold. Pure.
+//! The plan of the events backend: each message → the occurrence that HubSpot is to hold. Pure.
 //!
-//! Nothing is read, joined or handed on here: an occurrence stands for itself, and its id makes
-//! HubSpot count it once. Messages that are the same event of the same person become one.
+//! Nothing is read, joined or handed on: an occurrence needs no other, and its id makes HubSpot count
+//! it once. Messages that are the same event of the same person become one occurrence.
 //!
 //! **Invariant**: an event has the same id however often and in whatever message it comes.
 
@@ -14,40 +14,65 @@ use shared::event_definitions::{CONTENT_TYPE, COURSE, MODULE, PATHWAY, SLUG, SOU
 use shared::facts::Happening;
 use shared::identity::Person;
 
-use crate::held::Opened;
-use crate::plan::dead;
+use crate::failure::dead;
+use crate::message::Message;
+use crate::plan::{Forget, Target};
 use crate::settlement::{Settled, Settlement};
 
 /// One event to be sent.
 #[derive(Debug)]
-pub struct Occurrence {
+pub(crate) struct Occurrence {
     /// What is sent.
-    pub event: EventOccurrence,
+    pub(crate) event: EventOccurrence,
     /// The names of properties that were left out because their values are too long.
-    pub left_out: Vec<&'static str>,
+    pub(crate) left_out: Vec<&'static str>,
     /// The messages that are this event.
-    pub opened: Vec<Opened>,
+    pub(crate) messages: Vec<Message>,
 }
 
-/// Decides what is sent. An event of nobody that HubSpot could know is settled, and so is what is no
-/// event: there is no state here that it could mend.
-pub fn occurrences(opened: Vec<Opened>, qualifier: &Qualifier) -> (Vec<Occurrence>, Vec<Settled>) {
+/// Takes the people who are to be forgotten, with all messages of their groups, out of what is sent:
+/// this backend looks nobody up.
+pub(crate) fn set_apart(messages: Vec<Message>) -> (Vec<Message>, Vec<Forget>) {
+    let mut by_group: BTreeMap<String, Forget> = BTreeMap::new();
+    for message in &messages {
+        let person = &message.envelope.person;
+        let target = match (person.email(), person.record_id()) {
+            (Some(email), _) => Target::New(email.to_owned()),
+            (None, Some(id)) => Target::Existing(id.to_owned()),
+            (None, None) => continue,
+        };
+        if message.envelope.content == Content::Forget {
+            by_group.insert(message.group().to_owned(), Forget { target, messages: Vec::new() });
+        }
+    }
+    let mut rest = Vec::new();
+    for message in messages {
+        match by_group.get_mut(message.group()) {
+            Some(forget) => forget.messages.push(message),
+            None => rest.push(message),
+        }
+    }
+    (rest, by_group.into_values().collect())
+}
+
+/// Decides what is sent. An event whose person HubSpot can't know is settled. So is a repair, since
+/// this backend keeps no state to repair.
+pub(crate) fn event_plan(
+    messages: Vec<Message>,
+    qualifier: &Qualifier,
+) -> (Vec<Occurrence>, Vec<Settled>) {
     let mut by_id: BTreeMap<_, Occurrence> = BTreeMap::new();
     let mut settled = Vec::new();
-    for opened in opened {
-        let Envelope { person, content, id, .. } = &opened.envelope;
+    for message in messages {
+        let Envelope { person, content, id, .. } = &message.envelope;
         let Content::Event(happening) = content else {
-            settled.push(Settled::of(opened, |_| Settlement::Applied));
+            settled.push(Settled::of(message, |_| Settlement::Applied));
             continue;
         };
-        let Some(whom) = whom(person) else {
-            settled.push(Settled::of(opened, |opened| {
-                dead(
-                    opened,
-                    Reason::ContactNotFound,
-                    "the id is no record id, and there is no e-mail",
-                )
-            }));
+        let Some(whom) = addressee(person) else {
+            let detail = "the id is no record id, and there is no e-mail";
+            let nobody = |message: &Message| dead(message, Reason::ContactNotFound, detail);
+            settled.push(Settled::of(message, nobody));
             continue;
         };
         let occurrence = by_id
@@ -56,20 +81,20 @@ pub fn occurrences(opened: Vec<Opened>, qualifier: &Qualifier) -> (Vec<Occurrenc
                 let (properties, left_out) = properties(happening);
                 let event = EventOccurrence {
                     event: qualifier.qualified(happening.name),
-                    uuid: uuid(&opened.envelope),
+                    uuid: uuid(&message.envelope),
                     whom,
                     occurred_at: happening.at,
                     properties,
                 };
-                Occurrence { event, left_out, opened: Vec::new() }
+                Occurrence { event, left_out, messages: Vec::new() }
             });
-        occurrence.opened.push(opened);
+        occurrence.messages.push(message);
     }
     (by_id.into_values().collect(), settled)
 }
 
-/// By e-mail where there is one, as the message group is; by record id else.
-fn whom(person: &Person) -> Option<Whom> {
+/// By e-mail if there is one, as the message group is; otherwise by record id.
+fn addressee(person: &Person) -> Option<Whom> {
     match (person.email(), person.record_id()) {
         (Some(email), _) => Some(Whom::Email(email.to_owned())),
         (None, Some(id)) => Some(Whom::RecordId(id.to_owned())),
@@ -77,11 +102,11 @@ fn whom(person: &Person) -> Option<Whom> {
     }
 }
 
-/// What makes HubSpot count the event once: its id, if nobody else can have it. An id that is no
-/// UUID is one that a page made up; two people may have the same, and HubSpot would drop the
-/// second. It is taken together with the person then.
+/// What makes HubSpot count the event once: its id, if nobody else can have it. An id that isn't a
+/// UUID was made up by a page. Two people may have the same one, and HubSpot would drop the second;
+/// so it is combined with the person.
 ///
-/// Not the message's own deduplication id: that changes when a message is sent anew.
+/// The message's own deduplication id does not serve: it changes when a message is sent anew.
 fn uuid(envelope: &Envelope) -> String {
     let Envelope { id, person, .. } = envelope;
     if is_uuid(id) { id.clone() } else { deduplication_id(&person.group(), id) }
@@ -95,8 +120,8 @@ fn is_uuid(text: &str) -> bool {
         })
 }
 
-/// What the event is about, and the names of what is too long to say. HubSpot would refuse it, and
-/// the batch with it; cut short, a slug would name something else.
+/// The event's properties, and the names of those whose values are too long. HubSpot would refuse such
+/// a value, and the batch with it; cut short, a slug would name something else.
 fn properties(happening: &Happening) -> (BTreeMap<&'static str, String>, Vec<&'static str>) {
     let viewed = happening.viewed.as_ref();
     let present = [
@@ -127,14 +152,14 @@ mod tests {
     use hubspot::events::{EventDefinition, EventPropertyDefinition};
     use shared::event::{EventName, Page};
     use shared::event_definitions::{EVENT_PROPERTIES, EventProperty, PROPERTY_KIND};
-    use shared::ports::Delivery;
+    use shared::ports::{Delivery, Receipt};
 
     use super::*;
-    use crate::held::{Held, Origin};
+    use crate::message::{Origin, Received};
 
     const UUID: &str = "019ab7c2-9a40-7fff-BFFF-0123456789ab";
 
-    fn opened(email: Option<&str>, contact_id: Option<&str>, id: &str) -> Opened {
+    fn message(email: Option<&str>, contact_id: Option<&str>, id: &str) -> Message {
         let at = DateTime::from_timestamp_millis(1_795_550_400_000).unwrap();
         let envelope = Envelope {
             id: id.into(),
@@ -154,7 +179,7 @@ mod tests {
         };
         let delivery = Delivery {
             message_id: "m".into(),
-            receipt_handle: "r".into(),
+            receipt: Receipt::new("r"),
             body: envelope.body(),
             group: envelope.person.group(),
             deduplication_id: "renewed".into(),
@@ -162,10 +187,10 @@ mod tests {
             sent_at: at,
             attributes: BTreeMap::new(),
         };
-        Opened { held: Held { delivery, origin: Origin::Invocation }, envelope }
+        Message { received: Received { delivery, origin: Origin::Invocation }, envelope }
     }
 
-    fn planned(opened: Vec<Opened>) -> (Vec<Occurrence>, Vec<Settled>) {
+    fn planned(messages: Vec<Message>) -> (Vec<Occurrence>, Vec<Settled>) {
         let property = |ours: EventProperty| EventPropertyDefinition {
             name: ours.name.into(),
             kind: PROPERTY_KIND.into(),
@@ -175,12 +200,12 @@ mod tests {
             archived: false,
             properties: EVENT_PROPERTIES.map(property).into(),
         };
-        occurrences(opened, &Qualifier::learn(&EventName::ALL.map(definition)).unwrap())
+        event_plan(messages, &Qualifier::learn(&EventName::ALL.map(definition)).unwrap())
     }
 
     #[test]
-    fn an_occurrence_says_what_the_event_says_and_leaves_out_what_is_too_long() {
-        let (planned, settled) = planned(vec![opened(Some("a@b.co"), Some("51"), UUID)]);
+    fn an_occurrence_leaves_out_only_values_that_are_too_long() {
+        let (planned, settled) = planned(vec![message(Some("a@b.co"), Some("51"), UUID)]);
         assert!(settled.is_empty());
         let Occurrence { event, left_out, .. } = &planned[0];
         assert_eq!(event.event, "pe7_learning_page_viewed");
@@ -196,8 +221,9 @@ mod tests {
     }
 
     #[test]
-    fn an_id_that_is_a_uuid_is_sent_as_it_is_and_another_together_with_the_person() {
-        let uuid = |email, id| planned(vec![opened(Some(email), None, id)]).0[0].event.uuid.clone();
+    fn an_id_that_is_not_a_uuid_is_combined_with_the_person() {
+        let uuid =
+            |email, id| planned(vec![message(Some(email), None, id)]).0[0].event.uuid.clone();
         assert_eq!(uuid("a@b.co", UUID), UUID);
         for id in
             ["e-1", "019ab7c2-9a40-7fff-bfff-0123456789ag", "019ab7c209a40-7fff-bfff-0123456789a"]
@@ -208,21 +234,21 @@ mod tests {
     }
 
     #[test]
-    fn one_event_in_two_messages_is_sent_once_and_both_have_its_fate() {
-        let twice = || opened(Some("a@b.co"), None, "e-1");
-        let (planned, _) = planned(vec![twice(), opened(Some("b@b.co"), None, "e-1"), twice()]);
-        let mut messages: Vec<usize> = planned.iter().map(|one| one.opened.len()).collect();
+    fn one_event_in_two_messages_is_sent_once_for_both() {
+        let twice = || message(Some("a@b.co"), None, "e-1");
+        let (planned, _) = planned(vec![twice(), message(Some("b@b.co"), None, "e-1"), twice()]);
+        let mut messages: Vec<usize> = planned.iter().map(|one| one.messages.len()).collect();
         messages.sort_unstable();
         assert_eq!(messages, [1, 2]);
     }
 
     #[test]
-    fn who_has_neither_an_email_nor_a_record_id_is_not_found() {
+    fn a_person_without_email_and_record_id_is_not_found() {
         let (planned, settled) =
-            planned(vec![opened(None, Some("51"), UUID), opened(None, Some("no-number"), UUID)]);
+            planned(vec![message(None, Some("51"), UUID), message(None, Some("no-number"), UUID)]);
         assert_eq!(planned.len(), 1);
         assert_eq!(planned[0].event.whom, Whom::RecordId("51".into()));
-        let Settlement::DeadLettered(verdict) = &settled[0].settlement else { panic!() };
-        assert_eq!(verdict.reason, Reason::ContactNotFound);
+        let Settlement::DeadLettered(failure) = &settled[0].settlement else { panic!() };
+        assert_eq!(failure.reason, Reason::ContactNotFound);
     }
 }

@@ -8,7 +8,7 @@ use crate::fault::Effect::{Read, Write};
 const PATH: &str = "/crm/objects/2026-09/contacts/batch/update?archived=false";
 const HTML: &str = "<html><head><title>524 Origin Time-out</title></head></html>";
 
-fn verdict(status: u16, headers: &[(&str, &str)], body: &str, effect: Effect) -> CallFault {
+fn classified(status: u16, headers: &[(&str, &str)], body: &str, effect: Effect) -> CallFault {
     let headers = headers.iter().map(|(name, value)| {
         let name = HeaderName::from_bytes(name.as_bytes()).unwrap();
         (name, HeaderValue::from_str(value).unwrap())
@@ -18,7 +18,7 @@ fn verdict(status: u16, headers: &[(&str, &str)], body: &str, effect: Effect) ->
 }
 
 fn refusal(status: u16, body: &str) -> Refusal {
-    match verdict(status, &[], body, Write) {
+    match classified(status, &[], body, Write) {
         CallFault::Request(refusal) => *refusal,
         other => panic!("{other:?}"),
     }
@@ -29,7 +29,7 @@ fn the_portal_as_a_whole_is_told_from_its_records() {
     #[track_caller]
     fn check(status: u16, body: &str, fault: PortalFault) {
         for effect in [Read, Write] {
-            assert_eq!(verdict(status, &[], body, effect), CallFault::Portal(fault.clone()));
+            assert_eq!(classified(status, &[], body, effect), CallFault::Portal(fault.clone()));
         }
     }
     let path = PortalFault::UnknownPath("/crm/objects/2026-09/contacts/batch/update".into());
@@ -93,7 +93,7 @@ fn each_429_is_told_by_policy_name_or_words() {
         let wait = Duration::from_secs(wait_s);
         for effect in [Read, Write] {
             let throttled = CallFault::Throttled { policy, wait };
-            assert_eq!(verdict(429, headers, body, effect), throttled);
+            assert_eq!(classified(429, headers, body, effect), throttled);
         }
     }
     const DAY: &str = r#"{"message":"You have reached your daily limit.","errorType":"RATE_LIMIT","policyName":"DAILY"}"#;
@@ -126,8 +126,8 @@ fn what_was_refused_before_any_work_is_of_the_moment_for_writes_too() {
     #[track_caller]
     fn check(status: u16, headers: &[(&str, &str)], wait_s: u64) {
         for effect in [Read, Write] {
-            match verdict(status, headers, "", effect) {
-                CallFault::Moment { wait, detail } => {
+            match classified(status, headers, "", effect) {
+                CallFault::Transient { wait, detail } => {
                     assert_eq!(wait, Duration::from_secs(wait_s));
                     assert_eq!(detail, format!("status {status}"));
                 }
@@ -154,9 +154,9 @@ fn from_behind_the_work_a_read_failed_and_a_writes_outcome_is_unknown() {
                 true => format!("status {status}, correlation id 0193-ab"),
                 false => format!("status {status}"),
             };
-            assert_eq!(verdict(status, &[], body, Write), CallFault::Unknown(detail.clone()));
-            match verdict(status, &[], body, Read) {
-                CallFault::Moment { detail: told, .. } => assert_eq!(told, detail),
+            assert_eq!(classified(status, &[], body, Write), CallFault::Unknown(detail.clone()));
+            match classified(status, &[], body, Read) {
+                CallFault::Transient { detail: told, .. } => assert_eq!(told, detail),
                 other => panic!("{other:?}"),
             }
         }
@@ -168,7 +168,7 @@ fn no_answer_to_a_write_that_left_is_unknown_and_never_failed() {
     let unknown = || NoAnswer::Unknown("timed out".to_owned());
     let not_sent = || NoAnswer::NotSent("connection refused".to_owned());
     let moment =
-        |detail: &str| CallFault::Moment { detail: detail.to_owned(), wait: Duration::ZERO };
+        |detail: &str| CallFault::Transient { detail: detail.to_owned(), wait: Duration::ZERO };
     assert_eq!(of_no_answer(unknown(), Write), CallFault::Unknown("timed out".to_owned()));
     assert_eq!(of_no_answer(unknown(), Read), moment("timed out"));
     assert_eq!(of_no_answer(not_sent(), Write), moment("connection refused"));
@@ -232,7 +232,7 @@ fn no_text_of_a_fault_shows_an_address_or_a_value() {
     let body = r#"{"status":"a@b.co","message":"Email address a@b.co is invalid, token pat-na1","category":"a@b.co","correlationId":"a@b.co","policyName":"a@b.co","context":{"ids":["a@b.co"],"requiredGranularScopes":["a@b.co"],"existingId":["a@b.co"]},"errors":[{"message":"a@b.co","code":"a@b.co","context":{"propertyName":["a@b.co"]}}]}"#;
     for status in 300..600 {
         for effect in [Read, Write] {
-            let fault = verdict(status, &[("x-hubspot-correlation-id", "a@b.co")], body, effect);
+            let fault = classified(status, &[("x-hubspot-correlation-id", "a@b.co")], body, effect);
             for text in [fault.to_string(), format!("{fault:?}")] {
                 assert!(!text.contains('@') && !text.contains("pat-na1"), "{text}");
             }

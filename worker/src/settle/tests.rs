@@ -1,20 +1,19 @@
 //! What the queues are told of every fate, and in which order.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test that can't go on panics")]
-
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use shared::dead_letter::{Reason, Verdict, dead_letter};
+use shared::dead_letter::{FailureReason, Reason, dead_letter};
 use shared::envelope::deduplication_id;
-use shared::ports::{Clock, Delivery, Depth, Outgoing, Queue, QueueFault, ReceiveRequest};
-use worker::held::Origin::{Invocation, ToppedUp};
-use worker::held::{Held, Origin};
-use worker::settle::{Outcome, settle};
-use worker::settlement::{Cause, Settled, Settlement};
+use shared::ports::{Clock, Delivery, Depth, Outgoing, Queue, QueueFault, Receipt, ReceiveRequest};
+
+use super::{Outcome, Queues, settle};
+use crate::message::Origin::{self, Invocation, ToppedUp};
+use crate::message::Received;
+use crate::settlement::{Cause, Settled, Settlement};
 
 /// What a queue was told.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -24,8 +23,8 @@ enum Told {
     MadeToWait(String, u64),
 }
 
-/// A queue that writes down what it is told, in one list with the others, and does not do what
-/// concerns messages or bodies whose name begins with `lost`.
+/// A queue that notes its orders in one list with the other queue's. It does nothing with a receipt or
+/// a body whose name begins with `lost`.
 struct Noting {
     name: &'static str,
     told: Arc<Mutex<Vec<Told>>>,
@@ -55,27 +54,27 @@ impl Queue for Noting {
         panic!("settling receives nothing");
     }
 
-    async fn delete(&self, deliveries: Vec<Delivery>) -> Vec<(Delivery, QueueFault)> {
-        assert!(!deliveries.is_empty(), "there is nothing to delete");
+    async fn delete(&self, receipts: Vec<Receipt>) -> Vec<(Receipt, QueueFault)> {
+        assert!(!receipts.is_empty(), "there is nothing to delete");
         let (lost, known): (Vec<_>, Vec<_>) =
-            deliveries.into_iter().partition(|delivery| Self::is_lost(&delivery.message_id));
-        let deleted = known.into_iter().map(|delivery| Told::Deleted(delivery.message_id));
+            receipts.into_iter().partition(|receipt| Self::is_lost(receipt.handle()));
+        let deleted = known.iter().map(|receipt| Told::Deleted(receipt.handle().into()));
         self.told.lock().unwrap().extend(deleted);
-        lost.into_iter().map(|delivery| (delivery, QueueFault::Stale)).collect()
+        lost.into_iter().map(|receipt| (receipt, QueueFault::Stale)).collect()
     }
 
     async fn change_visibility(
         &self,
-        deliveries: Vec<(Delivery, Duration)>,
-    ) -> Vec<(Delivery, QueueFault)> {
-        assert!(!deliveries.is_empty(), "there is nothing to change");
+        receipts: Vec<(Receipt, Duration)>,
+    ) -> Vec<(Receipt, QueueFault)> {
+        assert!(!receipts.is_empty(), "there is nothing to change");
         let (lost, known): (Vec<_>, Vec<_>) =
-            deliveries.into_iter().partition(|(delivery, _)| Self::is_lost(&delivery.message_id));
+            receipts.into_iter().partition(|(receipt, _)| Self::is_lost(receipt.handle()));
         let waits = known
-            .into_iter()
-            .map(|(delivery, wait)| Told::MadeToWait(delivery.message_id, wait.as_secs()));
+            .iter()
+            .map(|(receipt, wait)| Told::MadeToWait(receipt.handle().into(), wait.as_secs()));
         self.told.lock().unwrap().extend(waits);
-        lost.into_iter().map(|(delivery, _)| (delivery, QueueFault::Stale)).collect()
+        lost.into_iter().map(|(receipt, _)| (receipt, QueueFault::Stale)).collect()
     }
 
     async fn depth(&self) -> Result<Depth, QueueFault> {
@@ -107,7 +106,7 @@ fn at() -> DateTime<Utc> {
 fn delivery(message_id: &str, body: &str, receive_count: u32) -> Delivery {
     Delivery {
         message_id: message_id.into(),
-        receipt_handle: "r".into(),
+        receipt: Receipt::new(message_id),
         body: body.into(),
         group: "g".into(),
         deduplication_id: "d".into(),
@@ -124,7 +123,7 @@ fn message(message_id: &str, origin: Origin, settlement: Settlement) -> Settled 
 
 fn received(times: u32, message_id: &str, origin: Origin, settlement: Settlement) -> Settled {
     let delivery = delivery(message_id, "body", times);
-    Settled { held: Held { delivery, origin }, envelope: None, settlement }
+    Settled { received: Received { delivery, origin }, envelope: None, settlement }
 }
 
 fn outgoing(body: &str) -> Outgoing {
@@ -136,8 +135,8 @@ fn outgoing(body: &str) -> Outgoing {
     }
 }
 
-fn verdict() -> Verdict {
-    Verdict { reason: Reason::Rejected, detail: "no".into(), correlation_id: "c".into() }
+fn failure() -> FailureReason {
+    FailureReason { reason: Reason::Rejected, detail: "no".into(), correlation_id: "c".into() }
 }
 
 fn retry(after_s: u64, cause: Cause) -> Settlement {
@@ -148,17 +147,19 @@ async fn settled(settled: Vec<Settled>) -> (Outcome, Vec<Told>) {
     let told = Arc::default();
     let queue = |name| Noting { name, told: Arc::clone(&told) };
     let (events, dead_letters) = (queue("events"), queue("dead letters"));
-    let outcome = settle(&events, &dead_letters, &Standing, settled).await;
+    let queues = Queues { events: &events, dead_letters: &dead_letters };
+    let outcome = settle(queues, &Standing, settled).await;
     let told = told.lock().unwrap().clone();
     (outcome, told)
 }
 
 fn outcome(done: &[&str], unsent: usize, untold: usize) -> Outcome {
-    Outcome { done: done.iter().map(|id| (*id).to_owned()).collect(), unsent, untold }
+    let done = done.iter().map(|id| ((*id).to_owned(), Receipt::new(*id))).collect();
+    Outcome { done, unsent, untold }
 }
 
 #[tokio::test]
-async fn what_is_applied_is_deleted_by_whoever_took_it() {
+async fn an_applied_message_is_deleted_by_its_receiver() {
     let all = vec![
         message("a", Invocation, Settlement::Applied),
         message("b", ToppedUp, Settlement::Applied),
@@ -169,15 +170,15 @@ async fn what_is_applied_is_deleted_by_whoever_took_it() {
 }
 
 #[tokio::test]
-async fn what_is_replaced_is_deleted_after_its_replacement_was_sent() {
+async fn a_replaced_message_is_deleted_after_its_replacement_is_sent() {
     let all = vec![
         message("a", ToppedUp, Settlement::HandedOn(outgoing("on"))),
-        message("b", ToppedUp, Settlement::DeadLettered(verdict())),
+        message("b", ToppedUp, Settlement::DeadLettered(failure())),
         message("c", Invocation, Settlement::HandedOn(outgoing("on, too"))),
     ];
     let (found, told) = settled(all).await;
     assert_eq!(found, outcome(&["c"], 0, 0));
-    let dead = dead_letter(&delivery("b", "body", 1), &verdict(), at());
+    let dead = dead_letter(&delivery("b", "body", 1), &failure(), at());
     let expected = [
         Told::Sent("events", outgoing("on")),
         Told::Sent("events", outgoing("on, too")),
@@ -189,9 +190,9 @@ async fn what_is_replaced_is_deleted_after_its_replacement_was_sent() {
 }
 
 #[tokio::test]
-async fn what_comes_again_waits_and_is_not_done() {
+async fn a_retried_message_waits_and_is_not_done() {
     let all = vec![
-        message("a", Invocation, retry(7, Cause::Moment)),
+        message("a", Invocation, retry(7, Cause::Transient)),
         message("b", ToppedUp, retry(30, Cause::Quarantined)),
         received(49, "c", Invocation, retry(60, Cause::Parked)),
     ];
@@ -201,8 +202,8 @@ async fn what_comes_again_waits_and_is_not_done() {
 }
 
 #[tokio::test]
-async fn what_waits_for_long_is_sent_anew_before_the_queue_buries_it() {
-    for cause in [Cause::Moment, Cause::Parked] {
+async fn a_long_waiting_message_is_sent_anew_before_the_queue_buries_it() {
+    for cause in [Cause::Transient, Cause::Parked] {
         let (found, told) = settled(vec![received(50, "a", Invocation, retry(7, cause))]).await;
         assert_eq!(found, outcome(&["a"], 0, 0));
         let Delivery { body, group, attributes, .. } = delivery("a", "body", 50);
@@ -213,7 +214,7 @@ async fn what_waits_for_long_is_sent_anew_before_the_queue_buries_it() {
 }
 
 #[tokio::test]
-async fn what_is_in_quarantine_for_long_waits_longer_and_is_not_sent_anew() {
+async fn a_long_quarantine_waits_longer_and_is_not_sent_anew() {
     for (after_s, wait_s) in [(30, 900), (1_200, 1_200)] {
         let quarantined = retry(after_s, Cause::Quarantined);
         let found = settled(vec![received(50, "a", Invocation, quarantined)]).await;
@@ -223,9 +224,9 @@ async fn what_is_in_quarantine_for_long_waits_longer_and_is_not_sent_anew() {
 }
 
 #[tokio::test]
-async fn what_could_not_be_replaced_comes_again_and_is_not_deleted() {
-    let mut dead = message("b", ToppedUp, Settlement::DeadLettered(verdict()));
-    dead.held.delivery.body = "lost, too".into();
+async fn a_message_without_replacement_comes_again() {
+    let mut dead = message("b", ToppedUp, Settlement::DeadLettered(failure()));
+    dead.received.delivery.body = "lost, too".into();
     let all = vec![
         message("a", Invocation, Settlement::HandedOn(outgoing("lost"))),
         message("c", Invocation, Settlement::HandedOn(outgoing("on"))),
@@ -242,19 +243,19 @@ async fn what_could_not_be_replaced_comes_again_and_is_not_deleted() {
 }
 
 #[tokio::test]
-async fn what_the_queue_does_not_take_note_of_is_counted() {
+async fn orders_that_the_queue_did_not_carry_out_are_counted() {
     let lost = |what: &str| format!("lost-{what}");
     let all = vec![
         message(&lost("a"), ToppedUp, Settlement::Applied),
         message(&lost("b"), ToppedUp, Settlement::Applied),
-        message(&lost("c"), Invocation, retry(7, Cause::Moment)),
-        message("d", Invocation, retry(7, Cause::Moment)),
+        message(&lost("c"), Invocation, retry(7, Cause::Transient)),
+        message("d", Invocation, retry(7, Cause::Transient)),
     ];
     let told = vec![Told::MadeToWait("d".into(), 7)];
     assert_eq!(settled(all).await, (outcome(&[], 0, 3), told));
 }
 
 #[tokio::test]
-async fn nothing_is_told_of_nothing() {
+async fn an_empty_pass_calls_no_queue() {
     assert_eq!(settled(vec![]).await, (outcome(&[], 0, 0), vec![]));
 }

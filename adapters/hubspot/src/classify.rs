@@ -19,7 +19,7 @@ use crate::wire::ErrorBody;
 const LOCKED_WAIT: Duration = Duration::from_secs(2);
 /// Wait after a 477 (the portal moves to another data center) that says no time itself.
 const MOVING_WAIT: Duration = Duration::from_secs(60);
-/// Wait after 525 and 526: a broken certificate is not mended in moments.
+/// Wait after 525 and 526: a broken certificate takes a while to fix.
 const TLS_WAIT: Duration = Duration::from_secs(30);
 /// Wait after a 429 for the day that nobody knows better about.
 const DAILY_WAIT: Duration = Duration::from_secs(3600);
@@ -30,7 +30,7 @@ const RETRY_AFTER_MAX: Duration = Duration::from_secs(24 * 3600);
 pub(crate) fn of_answer(answer: &Answer, effect: Effect, path: &str) -> CallFault {
     let body = ErrorBody::of(&answer.body);
     let status = answer.status;
-    let moment = |wait| CallFault::Moment { detail: detail(answer, &body), wait };
+    let transient = |wait| CallFault::Transient { detail: detail(answer, &body), wait };
     let asked = retry_after(&answer.headers);
     let path = || shown_path(path);
     match status {
@@ -40,7 +40,7 @@ pub(crate) fn of_answer(answer: &Answer, effect: Effect, path: &str) -> CallFaul
         // method and a sunset version are signs of a wrong base URL or version like a 404.
         300..=399 | 404 | 405 | 410 => CallFault::Portal(PortalFault::UnknownPath(path())),
         // What the two do to a request in flight is not known.
-        408 | 499 => in_doubt(effect, moment(asked.unwrap_or_default())),
+        408 | 499 => in_doubt(effect, transient(asked.unwrap_or_default())),
         400 | 409 | 413 | 414 | 422 => {
             let mut refusal = Refusal::of(status, &body);
             if refusal.correlation_id.is_empty() {
@@ -56,8 +56,8 @@ pub(crate) fn of_answer(answer: &Answer, effect: Effect, path: &str) -> CallFaul
         }
         // Refused before any work: a lock on the portal's writes, a portal on its way to another
         // data center, a spent limit. A write that met one of them was not executed.
-        423 => moment(asked.unwrap_or_default().max(LOCKED_WAIT)),
-        477 => moment(asked.unwrap_or(MOVING_WAIT)),
+        423 => transient(asked.unwrap_or_default().max(LOCKED_WAIT)),
+        477 => transient(asked.unwrap_or(MOVING_WAIT)),
         429 => {
             let policy = policy(&body);
             let wait = asked.or_else(|| interval(&answer.headers)).unwrap_or_default();
@@ -70,28 +70,28 @@ pub(crate) fn of_answer(answer: &Answer, effect: Effect, path: &str) -> CallFaul
         }
         // Any other 4xx is a refusal too, but not of a record: nothing may be dead-lettered for
         // a suspended portal or a proxy that wants a password.
-        400..=499 => moment(asked.unwrap_or_default()),
-        525 | 526 => in_doubt(effect, moment(asked.unwrap_or_default().max(TLS_WAIT))),
+        400..=499 => transient(asked.unwrap_or_default()),
+        525 | 526 => in_doubt(effect, transient(asked.unwrap_or_default().max(TLS_WAIT))),
         // 5xx. A 503 too may come from an edge whose origin has worked; a needless quarantine
         // costs seconds, a mistaken "not applied" costs progress.
-        _ => in_doubt(effect, moment(asked.unwrap_or_default())),
+        _ => in_doubt(effect, transient(asked.unwrap_or_default())),
     }
 }
 
 /// What it means that no answer came.
 pub(crate) fn of_no_answer(no_answer: NoAnswer, effect: Effect) -> CallFault {
     match no_answer {
-        NoAnswer::NotSent(detail) => CallFault::Moment { detail, wait: Duration::ZERO },
+        NoAnswer::NotSent(detail) => CallFault::Transient { detail, wait: Duration::ZERO },
         NoAnswer::Unknown(detail) => {
-            in_doubt(effect, CallFault::Moment { detail, wait: Duration::ZERO })
+            in_doubt(effect, CallFault::Transient { detail, wait: Duration::ZERO })
         }
     }
 }
 
 /// A read may simply be made again; a write may have been applied.
-fn in_doubt(effect: Effect, moment: CallFault) -> CallFault {
-    match (effect, moment) {
-        (Effect::Write, CallFault::Moment { detail, .. }) => CallFault::Unknown(detail),
+fn in_doubt(effect: Effect, transient: CallFault) -> CallFault {
+    match (effect, transient) {
+        (Effect::Write, CallFault::Transient { detail, .. }) => CallFault::Unknown(detail),
         (_, fault) => fault,
     }
 }

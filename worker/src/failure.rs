@@ -1,0 +1,45 @@
+//! Why a message can never succeed: HubSpot's refusals and our own findings, as failure reasons.
+//!
+//! **Invariant**: only a permanent fault of one event or contact gets a reason. Whatever concerns the
+//! portal or the moment has none.
+
+use hubspot::fault::Refusal;
+use shared::dead_letter::{FailureReason, Reason};
+use shared::properties::EMAIL;
+
+use crate::message::Message;
+use crate::settlement::Settlement;
+
+/// HubSpot's category for a refusal because an object does not exist.
+pub(crate) const OBJECT_NOT_FOUND: &str = "OBJECT_NOT_FOUND";
+
+/// Why HubSpot refuses a contact.
+pub(crate) fn classify(refusal: &Refusal) -> FailureReason {
+    let is_email =
+        |(property, code): &(String, String)| property == EMAIL || code == "INVALID_EMAIL";
+    let reason = match refusal.properties.iter().any(is_email) {
+        true => Reason::InvalidEmail,
+        false => Reason::Rejected,
+    };
+    let detail = format!("HubSpot refuses the contact: {refusal}");
+    FailureReason { reason, detail, correlation_id: refusal.correlation_id.clone() }
+}
+
+/// Why HubSpot refuses a custom event.
+pub(crate) fn classify_event(refusal: &Refusal) -> FailureReason {
+    let contact = classify(refusal);
+    let reason = match refusal.category.as_str() {
+        OBJECT_NOT_FOUND => Reason::ContactNotFound,
+        _ => contact.reason,
+    };
+    FailureReason { reason, detail: format!("HubSpot refuses the event: {refusal}"), ..contact }
+}
+
+/// A message that can never succeed, for this reason.
+pub(crate) fn dead(message: &Message, reason: Reason, detail: &str) -> Settlement {
+    Settlement::DeadLettered(FailureReason {
+        reason,
+        detail: detail.to_owned(),
+        correlation_id: message.envelope.correlation_id.clone(),
+    })
+}
