@@ -43,3 +43,29 @@ pub(crate) fn dead(message: &Message, reason: Reason, detail: &str) -> Settlemen
         correlation_id: message.envelope.correlation_id.clone(),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_without_its_record_fails_as_contact_not_found() {
+        #[track_caller]
+        fn check(category: &str, property: &str, reason: Reason) {
+            let refusal = Refusal {
+                status: 400,
+                category: category.into(),
+                correlation_id: "h-1".into(),
+                properties: vec![(property.into(), "TOO_LONG".into())],
+                ..Refusal::default()
+            };
+            let failure = classify_event(&refusal);
+            let detail = format!("HubSpot refuses the event: 400 {category}, {property}: TOO_LONG");
+            let correlation_id = "h-1".to_owned();
+            assert_eq!(failure, FailureReason { reason, detail, correlation_id });
+        }
+        check(OBJECT_NOT_FOUND, "x", Reason::ContactNotFound);
+        check("VALIDATION_ERROR", "x", Reason::Rejected);
+        check("VALIDATION_ERROR", "email", Reason::InvalidEmail);
+    }
+}
