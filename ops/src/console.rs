@@ -18,10 +18,10 @@ use shared::settings::Process;
 use sqs::client::ClientSettings;
 use tokio::net::TcpListener;
 
+use crate::aws::Aws;
 use crate::ending::{Ending, Stopped};
 use crate::output::Output;
 use crate::queues::Place;
-use crate::signed::Aws;
 use crate::stack::console_keys;
 use crate::stop::Stop;
 use metrics::Metrics;

@@ -16,7 +16,7 @@ use hubspot::token::TokenSource;
 use hubspot::transport::Dial;
 use shared::ports::{Clock, Entropy};
 use shared::settings::{self, Token};
-use ssm::{ParameterStore, Trust};
+use signed::{ParameterStore, Trust};
 
 use crate::ending::Stopped;
 
@@ -100,8 +100,13 @@ fn made(left: impl Fn(&settings::HubSpot) -> f64) -> Result<Crm, Stopped> {
     let token = match &settings.token {
         Token::Fixed(token) => TokenSource::fixed(token),
         Token::Parameter(name) => {
-            let store = Arc::new(ParameterStore::from_lookup(&environment::lookup, Trust::System));
-            TokenSource::named(name, store, clock.clone())
+            let store = ParameterStore::from_lookup(
+                &environment::lookup,
+                Trust::System,
+                clock.clone(),
+                entropy.clone(),
+            );
+            TokenSource::named(name, Arc::new(store), clock.clone())
         }
     };
     let client = Client::new(Arc::new(dial), Arc::new(token), pace.clone(), clock.clone(), version);

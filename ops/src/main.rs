@@ -8,6 +8,7 @@
 //! `--json`, standard output holds JSON and nothing else.
 
 mod audit;
+mod aws;
 mod backfill;
 mod catalog;
 mod cli;
@@ -28,7 +29,6 @@ mod recover;
 mod repair;
 mod requeue;
 mod serve;
-mod signed;
 mod stack;
 mod stop;
 mod track;

@@ -40,7 +40,8 @@ async fn run() -> Result<(), host::lambda::Error> {
         problem: "leaves the reader no call",
         should: "0.1 or more: the reader lives on the share that the workers leave",
     })?);
-    let token = ssm::token_source(&settings.token, &lookup, Arc::clone(&clock));
+    let token =
+        signed::token_source(&settings.token, &lookup, Arc::clone(&clock), Arc::clone(&entropy));
     let hubspot = Arc::new(Client::new(
         Arc::new(Dial::new(&settings.base_url)?),
         Arc::new(token),

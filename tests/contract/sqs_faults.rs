@@ -11,7 +11,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use shared::ports::{Outgoing, Queue, QueueFault, Receipt, ReceiveRequest};
 use sqs::SqsQueue;
-use sqs::client::{ClientSettings, Timeouts, Trust};
+use sqs::client::{ClientSettings, Identity, Timeouts, Trust};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -189,11 +189,13 @@ async fn serve(
 
 fn queue_at(endpoint: String) -> SqsQueue {
     let settings = ClientSettings {
-        region: "us-east-1".to_owned(),
+        identity: Identity {
+            region: "us-east-1".to_owned(),
+            access_key_id: "test".to_owned(),
+            secret_access_key: "test".to_owned(),
+            session_token: None,
+        },
         endpoint: Some(endpoint.clone()),
-        access_key_id: "test".to_owned(),
-        secret_access_key: "test".to_owned(),
-        session_token: None,
         timeouts: Timeouts::default(),
         trust: Trust::Public,
     };

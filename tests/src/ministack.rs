@@ -13,7 +13,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use aws_sdk_sqs::Client;
 use aws_sdk_sqs::types::QueueAttributeName as Attribute;
-use sqs::client::{ClientSettings, Timeouts, Trust};
+use sqs::client::{ClientSettings, Identity, Timeouts, Trust};
 use tempfile::TempDir;
 
 /// What the environment holds.
@@ -73,11 +73,13 @@ impl Ministack {
     /// What a client of it is made from.
     pub fn client_settings(&self) -> ClientSettings {
         ClientSettings {
-            region: "us-east-1".to_owned(),
+            identity: Identity {
+                region: "us-east-1".to_owned(),
+                access_key_id: "test".to_owned(),
+                secret_access_key: "test".to_owned(),
+                session_token: None,
+            },
             endpoint: Some(self.endpoint()),
-            access_key_id: "test".to_owned(),
-            secret_access_key: "test".to_owned(),
-            session_token: None,
             timeouts: Timeouts { attempt: Duration::from_secs(20), ..Timeouts::default() },
             trust: Trust::Public,
         }

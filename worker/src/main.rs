@@ -51,7 +51,8 @@ async fn run() -> Result<(), Error> {
     let share = PaceSettings::of(&hubspot, worker.concurrency);
     let pace = Arc::new(Pace::new(share, clock.clone(), entropy.clone())?);
     let dial = Arc::new(Dial::new(&hubspot.base_url)?);
-    let token = Arc::new(ssm::token_source(&hubspot.token, &lookup, clock.clone()));
+    let token =
+        Arc::new(signed::token_source(&hubspot.token, &lookup, clock.clone(), entropy.clone()));
     let version = hubspot.api_version.parse()?;
     let worker = Worker::new(WorkerParts {
         events: Arc::new(SqsQueue::new(&sqs, &urls.events)),

@@ -1,10 +1,12 @@
-//! How the AWS SDK's clients reach AWS: HTTP/1.1 over rustls with ring.
+//! How programs reach AWS: who calls ([`Identity`]), whose certificates are believed ([`Trust`]), and
+//! the HTTP client of the AWS SDK: HTTP/1.1 over rustls with ring.
 //!
 //! The SDK's own HTTP client reads the system's certificates when it is made, which was nine tenths
-//! of a function's start, and brings HTTP/2, which neither SQS nor the parameter store speaks to it.
-//! This one says itself which certificates it trusts ([`Trust`]).
+//! of a function's start, and brings HTTP/2, which SQS does not speak.
 //!
 //! **Invariant**: a request that may have reached AWS is never reported as one that did not.
+
+mod identity;
 
 use std::error::Error;
 use std::io;
@@ -27,6 +29,8 @@ use hyper_util::client::legacy::connect::{CaptureConnection, capture_connection}
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::crypto::ring;
 use rustls::{ClientConfig, RootCertStore};
+
+pub use identity::{Identity, Missing, endpoint};
 
 /// An idle connection is dropped after this long: a frozen function wakes up with dead ones.
 const IDLE_CONNECTION_MAX: Duration = Duration::from_secs(20);
@@ -55,7 +59,7 @@ fn client(trust: Trust, connect: Duration) -> Client {
     tcp.set_nodelay(true);
     tcp.set_connect_timeout(Some(connect));
     let tls = HttpsConnectorBuilder::new()
-        .with_tls_config(tls(roots(trust)))
+        .with_tls_config(tls_config(trust))
         .https_or_http()
         .enable_http1()
         .wrap_connector(tcp);
@@ -149,12 +153,13 @@ fn roots(trust: Trust) -> RootCertStore {
     roots
 }
 
-fn tls(roots: RootCertStore) -> ClientConfig {
+/// TLS 1.2 and 1.3 by ring, for a client that speaks HTTP/1.1.
+pub fn tls_config(trust: Trust) -> ClientConfig {
     #[expect(clippy::expect_used, reason = "ring has cipher suites for each safe version")]
     let versions = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
         .expect("ring speaks TLS 1.2 and 1.3");
-    versions.with_root_certificates(roots).with_no_client_auth()
+    versions.with_root_certificates(roots(trust)).with_no_client_auth()
 }
 
 #[cfg(test)]

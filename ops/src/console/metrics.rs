@@ -16,9 +16,10 @@ use console::lately::{Lately, Seen, Trend};
 use serde_json::{Value, json};
 use shared::journal::Figure;
 use shared::ports::Clock;
+use signed::{CallFault, Service};
 use tokio::sync::Mutex;
 
-use crate::signed::{Aws, NoAnswer, Question, Service};
+use crate::aws::{Aws, Question};
 
 /// What the metrics are kept by.
 const MINUTE: Duration = Duration::from_secs(60);
@@ -77,10 +78,10 @@ impl Metrics {
         };
         match self.aws.ask(question).await {
             Ok(answer) => Ok(read(&answer, now_s)),
-            Err(NoAnswer::Forbidden(why)) => {
+            Err(CallFault::Forbidden(why)) => {
                 Err(format!("{why}; they need cloudwatch:GetMetricData"))
             }
-            Err(NoAnswer::NotHere(why) | NoAnswer::Silent(why)) => Err(why),
+            Err(CallFault::Refused(why) | CallFault::NoAnswer(why)) => Err(why),
         }
     }
 

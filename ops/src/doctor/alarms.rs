@@ -3,10 +3,11 @@
 use host::environment;
 use serde_json::{Value, json};
 use shared::settings::Process;
+use signed::Service;
 
-use super::feeding::of_no_answer;
+use super::feeding::unasked;
 use super::{Area, Check};
-use crate::signed::{Aws, Question, Service};
+use crate::aws::{Aws, Question};
 
 const AREA: Area = Area::Alarms;
 
@@ -48,10 +49,10 @@ pub(super) async fn checks(aws: &Aws) -> Vec<Check> {
             let there = answer["MetricAlarms"].as_array().map(Vec::as_slice).unwrap_or_default();
             judged(&stage, there)
         }
-        Err(no_answer) => {
+        Err(fault) => {
             let look =
                 format!("aws cloudwatch describe-alarms --alarm-name-prefix milepost-{stage}-");
-            vec![of_no_answer(AREA, "alarms", &no_answer, &look)]
+            vec![unasked(AREA, "alarms", &fault, &look)]
         }
     }
 }

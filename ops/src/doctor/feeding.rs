@@ -7,10 +7,11 @@ use std::time::Duration;
 
 use serde_json::Value;
 use shared::settings::{self, HubSpot};
+use signed::{CallFault, Service};
 use worker::PASS_WORST_CASE;
 
 use super::{Area, Check};
-use crate::signed::{Aws, NoAnswer, Question, Service};
+use crate::aws::{Aws, Question};
 
 const AREA: Area = Area::Queue;
 const SOURCE: &str = "event source";
@@ -18,9 +19,9 @@ const FUNCTION: &str = "worker";
 
 /// What Lambda says.
 pub(super) struct Feeding {
-    sources: Result<Vec<Value>, NoAnswer>,
+    sources: Result<Vec<Value>, CallFault>,
     /// The configuration of the function, if it is one and may be seen.
-    function: Option<Result<Value, NoAnswer>>,
+    function: Option<Result<Value, CallFault>>,
 }
 
 /// Asks Lambda about the queue.
@@ -69,9 +70,9 @@ impl Feeding {
     pub(super) fn checks(&self, queue_url: &str) -> Vec<Check> {
         let sources = match &self.sources {
             Ok(sources) => sources,
-            Err(no_answer) => {
+            Err(fault) => {
                 let look = "aws lambda list-event-source-mappings --event-source-arn ARN";
-                return vec![of_no_answer(AREA, SOURCE, no_answer, look)];
+                return vec![unasked(AREA, SOURCE, fault, look)];
             }
         };
         let [source] = sources.as_slice() else {
@@ -151,9 +152,9 @@ impl Feeding {
     fn of_function(&self, queue_url: &str) -> Vec<Check> {
         let configuration = match &self.function {
             None => return Vec::new(),
-            Some(Err(no_answer)) => {
+            Some(Err(fault)) => {
                 let look = "aws lambda get-function-configuration --function-name NAME";
-                return vec![of_no_answer(AREA, FUNCTION, no_answer, look)];
+                return vec![unasked(AREA, FUNCTION, fault, look)];
             }
             Some(Ok(configuration)) => configuration,
         };
@@ -203,14 +204,14 @@ impl Feeding {
     }
 }
 
-/// What a missing answer is on the list, with the command that tells it to somebody who may ask.
-pub(super) fn of_no_answer(area: Area, name: &str, no_answer: &NoAnswer, look: &str) -> Check {
-    match no_answer {
-        NoAnswer::Forbidden(why) => {
-            area.unseen(name, format!("whoever asks may not ({why}); look with `{look}`"))
+/// A failed call on the list. `look` is the command that shows the answer to somebody who may ask.
+pub(super) fn unasked(area: Area, name: &str, fault: &CallFault, look: &str) -> Check {
+    match fault {
+        CallFault::Forbidden(why) => {
+            area.unseen(name, format!("your credentials may not ask ({why}); look with `{look}`"))
         }
-        NoAnswer::NotHere(why) => area.unseen(name, why),
-        NoAnswer::Silent(why) => area.silent(name, why),
+        CallFault::Refused(why) => area.unseen(name, why),
+        CallFault::NoAnswer(why) => area.silent(name, why),
     }
 }
 

@@ -19,7 +19,7 @@ use worker::PASS_WORST_CASE;
 
 use super::feeding::{self, Feeding};
 use super::{Area, Check, alarms, clocks};
-use crate::signed::Aws;
+use crate::aws::Aws;
 
 const AREA: Area = Area::Queue;
 const EVENTS: &str = "events queue";
@@ -49,7 +49,7 @@ pub(super) async fn checks() -> Vec<Check> {
     let aws = Aws::new(settings, clock.clone());
     let mut checks = vec![match aws.date_of(&urls.events).await {
         Ok(theirs) => clocks::check(AREA, "SQS", theirs, clock.now()),
-        Err(why) => AREA.silent("clock against SQS's", why),
+        Err(fault) => AREA.silent("clock against SQS's", fault.to_string()),
     }];
     let events = match sqs::attributes::of(&client, &urls.events).await {
         Ok(attributes) => attributes,
