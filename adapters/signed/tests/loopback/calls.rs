@@ -7,7 +7,7 @@ use signed::client::{ATTEMPTS_MAX, BACKOFF_FIRST_MAX};
 use signed::{Call, CallFault, Limits, Service};
 use tokio::net::TcpListener;
 
-use crate::world::{Aws, LIMITS, Reply, client, says};
+use crate::world::{Asked, Aws, LIMITS, Reply, client, says};
 
 const HALF: u64 = 1 << 63;
 const THROTTLED: &str = r#"{"__type":"ThrottlingException","message":"Rate exceeded"}"#;
@@ -27,7 +27,7 @@ async fn a_call_is_signed_for_its_service_region_and_session() {
     client.call(&call).await.unwrap();
 
     let [got, posted] = aws.asked().try_into().unwrap();
-    let header = |asked: &crate::world::Asked, name: &str| {
+    let header = |asked: &Asked, name: &str| {
         asked.headers.get(name).map(|value| value.to_str().unwrap().to_owned()).unwrap_or_default()
     };
     assert_eq!(header(&got, "x-amz-date"), "20261124T200000Z");
@@ -57,7 +57,7 @@ async fn each_try_is_signed_with_its_own_time() {
     client.call(&aws.call()).await.unwrap();
     let dates =
         aws.asked().iter().map(|asked| asked.headers["x-amz-date"].clone()).collect::<Vec<_>>();
-    assert_ne!(dates[0], dates[1].clone());
+    assert_ne!(dates[0], dates[1]);
 }
 
 #[tokio::test]

@@ -13,6 +13,8 @@ use crate::world::{Always, Aws, Turned, says};
 
 const NAME: &str = "/milepost/prod/hubspot-token";
 const VALUE: &str = "pat-na1-secret";
+/// Variables without which nothing can be signed, each by itself.
+const NEEDED: [&[&str]; 3] = [&["AWS_REGION"], &["AWS_ACCESS_KEY_ID"], &["AWS_SECRET_ACCESS_KEY"]];
 
 fn holds(value: &str) -> Value {
     json!({"Parameter": {"Name": NAME, "Type": "SecureString", "Value": value}})
@@ -100,13 +102,9 @@ async fn an_answer_without_a_value_is_said_to_have_none() {
 
 #[tokio::test]
 async fn a_missing_credential_is_named_and_nothing_is_sent() {
-    for variable in ["AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"] {
+    for unset in NEEDED {
+        let variable = unset[0];
         let aws = Aws::replying([says(200, holds(VALUE))]).await;
-        let unset: &'static [&'static str] = match variable {
-            "AWS_REGION" => &["AWS_REGION"],
-            "AWS_ACCESS_KEY_ID" => &["AWS_ACCESS_KEY_ID"],
-            _ => &["AWS_SECRET_ACCESS_KEY"],
-        };
         let told = store(&aws, unset, &Arc::default()).read_token(NAME).await.unwrap_err();
         let begin = format!("the parameter {NAME} can't be read: {variable} is not set; hint: ");
         assert!(told.starts_with(&begin), "{told}");
