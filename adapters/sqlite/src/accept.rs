@@ -1,8 +1,9 @@
-//! What SQS would refuse: decided before anything is written, so that an event which runs on one
-//! machine runs in the cloud as well.
+//! What SQS would refuse: checked before a message is written, so that an event that works on one
+//! machine works in the cloud too.
 //!
-//! In: a message or a request. Out: nothing, or `Refused` with the limit that it breaks. No text
-//! quotes the message.
+//! In: a message or a request. Out: nothing, or `Refused` with the limit that it breaks.
+//!
+//! **Invariant**: no text quotes the message.
 
 use std::time::Duration;
 
@@ -16,14 +17,14 @@ const ID_CHARS_MAX: usize = 128;
 const ATTRIBUTES_MAX: usize = 10;
 /// SQS: attribute names.
 const ATTRIBUTE_NAME_CHARS_MAX: usize = 256;
-/// SQS: what one receive may give.
+/// SQS: how many messages one receive may take.
 const MESSAGES_MAX: u32 = 10;
 /// SQS: how long one receive may wait.
 const WAIT_MAX: Duration = Duration::from_secs(20);
 /// SQS: how long a message may be hidden.
 const VISIBILITY_MAX: Duration = Duration::from_secs(12 * 60 * 60);
 
-/// Whether the message may be put on a FIFO queue.
+/// Whether a FIFO queue takes the message.
 pub(crate) fn check_message(message: &Outgoing) -> Result<(), QueueFault> {
     check_id(&message.group, "the message group id")?;
     check_id(&message.deduplication_id, "the deduplication id")?;
@@ -80,7 +81,7 @@ fn check_id(id: &str, name: &str) -> Result<(), QueueFault> {
     Ok(())
 }
 
-/// The characters of XML 1.0, which are all that SQS takes.
+/// Whether XML 1.0 has the character: SQS takes no others.
 fn is_allowed(c: char) -> bool {
     match c {
         '\t' | '\n' | '\r' => true,

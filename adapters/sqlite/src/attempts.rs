@@ -1,9 +1,9 @@
 //! `ReceiveRequestAttemptId`: which messages a receive gave, so that a repeat gives them again.
 //!
-//! It is memory only: whoever could repeat a receive ends with the process. Whether the messages
-//! are still in hand is not known here; the store asks the file.
+//! In memory only: a caller that could repeat a receive ends with the process. Whether the messages
+//! are still in flight, the store reads from the file.
 //!
-//! **Invariant**: an attempt of which a message was settled is never repeated.
+//! **Invariant**: once one message of an attempt was settled, the attempt can't be repeated.
 
 use std::collections::{HashMap, VecDeque};
 
@@ -12,7 +12,7 @@ const ATTEMPT_AGE_MS_MAX: i64 = 5 * 60 * 1000;
 /// How many attempts are remembered; the oldest are forgotten first.
 const ATTEMPTS_MAX: usize = 100_000;
 
-/// A message that was given out: its place in the queue and the receipt of that receive.
+/// A message that a receive gave: its place in the queue and the receipt of that receive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Given {
     pub(crate) seq: i64,
@@ -22,10 +22,10 @@ pub(crate) struct Given {
 /// The attempts of one queue.
 #[derive(Debug, Default)]
 pub(crate) struct Attempts {
-    /// When each attempt was made, and what it gave.
+    /// The time of each attempt, and what it gave.
     given: HashMap<String, (i64, Vec<Given>)>,
     by_seq: HashMap<i64, String>,
-    /// In the order they were made, with the queue's time.
+    /// In the order of their receives, with the queue's time.
     ages: VecDeque<(i64, String)>,
 }
 
@@ -69,7 +69,7 @@ impl Attempts {
                 break;
             }
             let Some((made_ms, attempt_id)) = self.ages.pop_front() else { break };
-            // An id that was spent and then used anew has a younger entry of its own.
+            // An id that was settled and then used again has a younger entry.
             if self.given.get(&attempt_id).is_some_and(|(kept_ms, _)| *kept_ms == made_ms) {
                 self.forget(&attempt_id);
             }

@@ -1,11 +1,11 @@
 //! Which message groups are open, and from when.
 //!
 //! A group is closed while one of its messages is in flight, or while its oldest message is
-//! hidden. Both are one number here, `blocked_until_ms`, made anew by [`refresh`] whenever a
+//! hidden. One number holds both, `blocked_until_ms`; [`refresh`] computes it anew whenever a
 //! message of the group came, went or changed.
 //!
-//! **Invariant**: messages that are in flight are among the first ten of their group, because only
-//! the head of an open group is ever given out. So a refresh reads ten rows at most.
+//! **Invariant**: messages in flight are among the first ten of their group, because a receive
+//! takes only from the head of an open group. So a refresh reads at most ten rows.
 
 use rusqlite::{Connection, OptionalExtension, Result};
 
@@ -17,31 +17,26 @@ pub(crate) struct Open {
     pub(crate) name: String,
 }
 
-/// SQS: what one receive may give, and thus how many messages of a group can be in flight.
+/// SQS: what one receive may take, and thus how many messages of a group can be in flight.
 pub(crate) const IN_FLIGHT_MAX: i64 = 10;
 
-/// How many groups one receive opens whose time has come; the next receive opens the rest.
+/// How many groups whose time has come one receive opens; the next receive opens the rest.
 const OPENED_MAX: i64 = 1_000;
 
-/// Opens the groups whose time has come and gives the first of them, those with the oldest heads.
+/// Opens the groups whose time has come, and returns the open groups with the oldest heads.
 pub(crate) fn open(
     connection: &Connection,
     which: Which,
     now_ms: i64,
     groups_max: u32,
 ) -> Result<Vec<Open>> {
-    let mut due = connection.prepare_cached(
-        "SELECT id FROM message_group
-         WHERE queue = ?1 AND blocked_until_ms > 0 AND blocked_until_ms <= ?2
-         ORDER BY blocked_until_ms LIMIT ?3",
+    let mut opening = connection.prepare_cached(
+        "UPDATE message_group SET blocked_until_ms = 0 WHERE id IN (
+            SELECT id FROM message_group
+            WHERE queue = ?1 AND blocked_until_ms > 0 AND blocked_until_ms <= ?2
+            ORDER BY blocked_until_ms LIMIT ?3)",
     )?;
-    let due = due.query_map((which.column(), now_ms, OPENED_MAX), |row| row.get::<_, i64>(0))?;
-    let due: Vec<i64> = due.collect::<Result<_>>()?;
-    let mut opening =
-        connection.prepare_cached("UPDATE message_group SET blocked_until_ms = 0 WHERE id = ?1")?;
-    for id in due {
-        opening.execute([id])?;
-    }
+    opening.execute((which.column(), now_ms, OPENED_MAX))?;
     let mut select = connection.prepare_cached(
         "SELECT id, name FROM message_group
          WHERE queue = ?1 AND blocked_until_ms = 0 ORDER BY head_seq LIMIT ?2",
@@ -52,7 +47,7 @@ pub(crate) fn open(
     rows.collect()
 }
 
-/// When the next closed group opens by itself, if one does.
+/// When the next closed group opens with time alone, if one does.
 pub(crate) fn next_opening_ms(connection: &Connection, which: Which) -> Result<Option<i64>> {
     let mut select = connection.prepare_cached(
         "SELECT blocked_until_ms FROM message_group
@@ -61,7 +56,8 @@ pub(crate) fn next_opening_ms(connection: &Connection, which: Which) -> Result<O
     select.query_row([which.column()], |row| row.get(0)).optional()
 }
 
-/// The id of the group, which is made if it held no message; its state is set by [`refresh`].
+/// The id of the group, and whether this call made it because it held no message: then [`refresh`]
+/// must set its state.
 pub(crate) fn enter(connection: &Connection, which: Which, name: &str) -> Result<(i64, bool)> {
     let mut select =
         connection.prepare_cached("SELECT id FROM message_group WHERE queue = ?1 AND name = ?2")?;
@@ -74,7 +70,7 @@ pub(crate) fn enter(connection: &Connection, which: Which, name: &str) -> Result
     Ok((insert.insert((which.column(), name))?, true))
 }
 
-/// Makes the group's state anew from its messages; an empty group goes.
+/// Computes the group's state from its messages, and removes an empty group.
 pub(crate) fn refresh(connection: &Connection, group_id: i64) -> Result<()> {
     let mut select = connection.prepare_cached(
         "SELECT seq, hidden_until_ms, receive_count FROM message

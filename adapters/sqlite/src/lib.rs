@@ -1,16 +1,15 @@
 //! The embedded queue: two durable FIFO queues, events and dead letters, in one SQLite file.
 //!
-//! It behaves as SQS FIFO in high-throughput mode does, so that the core cannot tell the two
-//! apart; `tests/contract/queue_laws.rs` holds both to the same laws. A message passes
-//! `accept` (what SQS would refuse), `store` and `receive` (what is done with it, in SQL) and
-//! `groups` (which group is open); `writer` is the one thread that does it, and `checkpoints` brings
-//! what it committed from SQLite's log into the file.
+//! It behaves as SQS FIFO in high-throughput mode does, so the core can't tell the two apart;
+//! `tests/contract/queue_laws.rs` holds both to the same laws. A message passes `accept` (what SQS
+//! would refuse), `store` and `receive` (the SQL for sending, settling and receiving) and `groups`
+//! (which group is open). `writer` is the one thread that runs all of it, and SQLite itself moves
+//! committed pages from its log into the file (`schema`).
 //!
 //! **Invariant**: `send` answers `Ok` after the commit that holds the message was synced to disk.
 
 mod accept;
 mod attempts;
-mod checkpoints;
 mod groups;
 mod receive;
 mod schema;
@@ -29,11 +28,10 @@ use shared::ports::{
 };
 use tokio::sync::Notify;
 
-use self::checkpoints::Checkpoints;
 use self::store::{Change, Store};
 use self::writer::Writer;
 
-/// What the file is called in a data folder.
+/// The file's name in a data folder.
 pub const FILE_NAME: &str = "queue.sqlite";
 
 /// How the events queue treats its messages. The dead-letter queue shares the retention only.
@@ -41,15 +39,15 @@ pub const FILE_NAME: &str = "queue.sqlite";
 pub struct QueueSettings {
     /// How long a new message stays hidden: the coalescing window. At most 15 minutes in SQS.
     pub delay: Duration,
-    /// A message that was received this often goes to the dead-letter queue instead of being
-    /// given out once more.
+    /// A message that was received this often goes to the dead-letter queue instead of to one
+    /// more receiver.
     pub max_receive_count: u32,
-    /// How long a message is kept at all, dead letters too.
+    /// How long a message is kept, dead letters too.
     pub retention: Duration,
 }
 
 impl Default for QueueSettings {
-    /// What the deployed stack's queues have.
+    /// The settings of the deployed stack's queues.
     fn default() -> Self {
         QueueSettings {
             delay: Duration::from_secs(5),
@@ -62,7 +60,7 @@ impl Default for QueueSettings {
 /// Why the queue's file could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
-    /// SQLite can't open, create or lock the file, or it is no database.
+    /// SQLite can't open, create or lock the file, or it isn't a database.
     #[error(
         "the queue at {path} can't be opened: {source}; \
          hint: check that its folder exists and is writable, and that the file is a queue"
@@ -73,7 +71,7 @@ pub enum OpenError {
         /// What SQLite says.
         source: rusqlite::Error,
     },
-    /// A later version of the program has written it.
+    /// A later version of the program wrote it.
     #[error(
         "the queue at {path} has format {found}, this program knows formats up to {known}; \
          hint: use the newer program, or another data folder"
@@ -86,84 +84,78 @@ pub enum OpenError {
         /// The newest format that this program knows.
         known: i64,
     },
-    /// The system gave no thread, or no second handle on the file.
-    #[error("the queue needs threads and a handle on its file, and the system refuses: {0}")]
+    /// The system gave no thread.
+    #[error(
+        "the queue's thread can't be started: {0}; \
+         hint: check how many processes and threads this user may have (ulimit -u)"
+    )]
     System(#[from] std::io::Error),
 }
 
-/// A dead letter as an operator sees it: looked at, not received.
+/// A dead letter as an operator sees it, without receiving it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DeadLetter {
     /// The queue's name for it.
     pub message_id: String,
     /// `MessageGroupId`.
     pub group: String,
-    /// The body as it was sent.
+    /// The body, unchanged.
     pub body: String,
     /// String message attributes; the reason is among them.
     pub attributes: BTreeMap<String, String>,
-    /// When it came to the dead-letter queue.
+    /// When it reached the dead-letter queue.
     pub sent_at: DateTime<Utc>,
     /// How often it was received, in both queues together.
     pub receive_count: u32,
 }
 
-/// The two queues of one file, to be shared by cloning. The [`Queue`]s it gave keep the file open; the last one to go,
-/// or [`close`](SqliteQueues::close), ends the thread.
+/// The two queues of one file; clones share them. The [`Queue`]s that it gave keep the file open.
+/// The thread ends with the last of them, or with [`close`](SqliteQueues::close).
 #[derive(Clone)]
 pub struct SqliteQueues {
     writer: Arc<Writer>,
-    events: Arc<Door>,
-    dead_letters: Arc<Door>,
+    events: Arc<FifoQueue>,
+    dead_letters: Arc<FifoQueue>,
 }
 
 impl SqliteQueues {
-    /// Opens the file, or makes it. Its folder must exist. Another process may hold it open too,
-    /// as the command line does beside a server; a waiting receiver sees what that one sends
-    /// within a second.
+    /// Opens the file, or makes it. Its folder must exist. Another process may have it open too, as
+    /// the command line does beside a server; a waiting receiver sees that process's messages within
+    /// a second.
+    ///
+    /// # Errors
+    /// [`OpenError`].
     pub fn open(
         path: &Path,
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
         settings: QueueSettings,
     ) -> Result<SqliteQueues, OpenError> {
-        let connection = schema::open(path)?;
-        let checkpoints = Checkpoints::start(path)?;
-        Self::over(connection, Some(checkpoints), path, clock, entropy, settings)
+        let store = Store::new(schema::open(path)?, clock.clone(), entropy, settings)
+            .map_err(|source| OpenError::File { path: path.to_owned(), source })?;
+        let wakes = Which::ALL.map(|_| Arc::new(Notify::new()));
+        let [events, dead_letters] = wakes.clone();
+        let writer = Arc::new(Writer::start(store, wakes)?);
+        let queue = |which, wake| {
+            Arc::new(FifoQueue { which, wake, writer: writer.clone(), clock: clock.clone() })
+        };
+        Ok(SqliteQueues {
+            events: queue(Which::Events, events),
+            dead_letters: queue(Which::DeadLetters, dead_letters),
+            writer: writer.clone(),
+        })
     }
 
     /// Queues that live in memory and end with the process, for tests.
+    ///
+    /// # Errors
+    /// [`OpenError`].
     pub fn in_memory(
         clock: Arc<dyn Clock>,
         entropy: Arc<dyn Entropy>,
         settings: QueueSettings,
     ) -> Result<SqliteQueues, OpenError> {
-        let path = Path::new(":memory:");
-        let connection = schema::open(path)?;
-        Self::over(connection, None, path, clock, entropy, settings)
-    }
-
-    fn over(
-        connection: rusqlite::Connection,
-        checkpoints: Option<Checkpoints>,
-        path: &Path,
-        clock: Arc<dyn Clock>,
-        entropy: Arc<dyn Entropy>,
-        settings: QueueSettings,
-    ) -> Result<SqliteQueues, OpenError> {
-        let store = Store::new(connection, clock.clone(), entropy, settings)
-            .map_err(|source| OpenError::File { path: path.to_owned(), source })?;
-        let wakes = Which::ALL.map(|_| Arc::new(Notify::new()));
-        let [events, dead_letters] = wakes.clone();
-        let writer = Arc::new(Writer::start(store, checkpoints, wakes)?);
-        let door = |which, wake| {
-            Arc::new(Door { which, wake, writer: writer.clone(), clock: clock.clone() })
-        };
-        Ok(SqliteQueues {
-            events: door(Which::Events, events),
-            dead_letters: door(Which::DeadLetters, dead_letters),
-            writer: writer.clone(),
-        })
+        Self::open(Path::new(":memory:"), clock, entropy, settings)
     }
 
     /// The queue of events.
@@ -177,29 +169,32 @@ impl SqliteQueues {
     }
 
     /// The oldest dead letters, at most `letters_max`, without receiving them.
+    ///
+    /// # Errors
+    /// [`QueueFault::Unavailable`].
     pub async fn list_dead_letters(&self, letters_max: u32) -> Result<Vec<DeadLetter>, QueueFault> {
         self.writer.ask(move |store| store.dead_letters(letters_max)).await
     }
 
-    /// When the oldest event came that is still on the queue, in whoever's hands.
+    /// When the oldest event on the queue was sent, in flight or not.
     ///
     /// # Errors
-    /// [`QueueFault`].
+    /// [`QueueFault::Unavailable`].
     pub async fn oldest_event(&self) -> Result<Option<DateTime<Utc>>, QueueFault> {
         self.writer.ask(|store| store.oldest(Which::Events)).await
     }
 
-    /// Takes back the events that somebody holds who is gone: they are given out again after `wait`
-    /// at the latest. For the one process that works on the file, when it starts.
+    /// Takes back the events that a dead process holds: they are visible again after `wait` at the
+    /// latest. Only the process that works on the file may call this, when it starts.
     ///
     /// # Errors
-    /// [`QueueFault`].
+    /// [`QueueFault::Unavailable`].
     pub async fn reclaim(&self, wait: Duration) -> Result<(), QueueFault> {
         self.writer.ask(move |store| store.reclaim(Which::Events, wait)).await
     }
 
-    /// Finishes what was asked, closes the file and joins the thread: it blocks for about one
-    /// commit. What is asked later is answered `Unavailable`.
+    /// Finishes the calls that were made, closes the file and joins the thread: it blocks for about
+    /// one commit. Later calls are answered `Unavailable`.
     pub fn close(&self) {
         self.writer.close();
     }
@@ -222,19 +217,19 @@ impl Which {
 }
 
 /// The asynchronous side of one queue.
-struct Door {
+struct FifoQueue {
     which: Which,
     wake: Arc<Notify>,
     writer: Arc<Writer>,
     clock: Arc<dyn Clock>,
 }
 
-/// A waiting receiver looks again this often, because nobody wakes it for what another process
-/// puts into the file.
+/// A waiting receiver looks again this often, because nothing wakes it when another process puts
+/// a message into the file.
 const LOOK_AGAIN: Duration = Duration::from_secs(1);
 
 #[async_trait]
-impl Queue for Door {
+impl Queue for FifoQueue {
     async fn send(&self, messages: Vec<Outgoing>) -> Vec<Result<(), QueueFault>> {
         let (which, count) = (self.which, messages.len());
         let sent = self.writer.ask(move |store| store.send(which, &messages)).await;
@@ -246,7 +241,7 @@ impl Queue for Door {
         let which = self.which;
         let deadline = self.clock.uptime() + request.wait;
         loop {
-            // Made before looking: it is woken from now on, so nothing sent in between is missed.
+            // Registered before the look, so it misses nothing that is sent in between.
             let woken = self.wake.notified();
             let asked = request.clone();
             let received = self.writer.ask(move |store| store.receive(which, &asked)).await?;
@@ -281,7 +276,7 @@ impl Queue for Door {
     }
 }
 
-impl Door {
+impl FifoQueue {
     /// Makes the changes, and gives back the receipts whose change was not made.
     async fn settle(&self, changes: Vec<(Receipt, Change)>) -> Vec<(Receipt, QueueFault)> {
         let which = self.which;

@@ -1,11 +1,11 @@
-//! Giving messages out: the heads of the open groups, a repeated receive, and the way of what was
-//! received too often into the dead letters.
+//! Receiving: from the heads of the open groups, or again what the same attempt got before. A
+//! message that was received too often moves to the dead letters on the way.
 //!
-//! In: a request. Out: deliveries whose receipts stand in the file. Every function runs inside the
+//! In: a request. Out: deliveries whose receipts are in the file. Every function runs inside the
 //! writer's transaction.
 //!
-//! **Invariant**: a group gives messages from its head, in order, and only while none of it is in
-//! flight.
+//! **Invariant**: a group gives messages from its head, in order, and only while none of its
+//! messages is in flight.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -17,17 +17,17 @@ use crate::attempts::Given;
 use crate::store::{Store, attributes, hidden_until, millis, time_of_day};
 use crate::{Which, groups};
 
-/// How often one receive goes on because it found dead letters.
+/// How often one receive looks again because messages moved to the dead letters.
 const ROUNDS_MAX: usize = 100;
 
 /// What a receive found.
 pub(crate) struct Received {
     pub(crate) deliveries: Vec<Delivery>,
-    /// When it found nothing: the time until the next group opens by itself, if one does.
+    /// When it found nothing: the time until the next group opens with time alone, if one does.
     pub(crate) opens_in: Option<Duration>,
 }
 
-/// What a receive has taken so far; the two belong together, message by message.
+/// The messages that a receive has taken so far: one entry in each list for each message.
 #[derive(Default)]
 struct Taken {
     deliveries: Vec<Delivery>,
@@ -35,7 +35,7 @@ struct Taken {
 }
 
 impl Store {
-    /// Takes the heads of the open groups, as many as one group gives before the next.
+    /// Takes from the heads of the open groups: all that one group has, then the next group.
     pub(crate) fn receive(&mut self, which: Which, request: &ReceiveRequest) -> Result<Received> {
         let now_ms = self.now_ms();
         let deliveries = self.repeat(which, request, now_ms)?;
@@ -62,8 +62,8 @@ impl Store {
         Ok(Received { deliveries, opens_in: None })
     }
 
-    /// The same messages again, if this attempt was made before and all of them are still in
-    /// hand; their visibility starts anew.
+    /// The same messages again, if this attempt was made before and all its messages are still in
+    /// flight; their visibility starts anew.
     fn repeat(
         &mut self,
         which: Which,
@@ -105,8 +105,8 @@ impl Store {
         Ok(again.into_iter().map(|(_, delivery)| delivery).collect())
     }
 
-    /// Goes once over the open groups with the oldest heads. Says how many messages went to the
-    /// dead letters: as many places may be left for groups that were not looked at.
+    /// Goes once over the open groups with the oldest heads. Returns how many messages moved to the
+    /// dead letters: that many places may be left for groups further back.
     fn take_round(
         &mut self,
         which: Which,
@@ -123,8 +123,8 @@ impl Store {
         Ok(moved)
     }
 
-    /// Takes from one open group what is visible, in order; what was received too often goes to
-    /// the dead letters on the way. Says how many those were.
+    /// Takes what is visible from one open group, in order. Returns how many messages moved to the
+    /// dead letters because they were received too often.
     fn take(
         &mut self,
         which: Which,
@@ -163,7 +163,7 @@ impl Store {
         Ok(moved)
     }
 
-    /// The group's next message after this place, if it is visible; a hidden one hides the rest.
+    /// The group's next message after this place, if it is visible: a hidden one hides those behind.
     fn next_visible(&self, group_id: i64, after: i64, now_ms: i64) -> Result<Option<(i64, u32)>> {
         let mut select = self.connection.prepare_cached(
             "SELECT seq, receive_count, hidden_until_ms FROM message
@@ -179,8 +179,8 @@ impl Store {
             .map(|(seq, count, _)| (seq, count)))
     }
 
-    /// As SQS's redrive does: body, attributes, group and receive count stay; the message gets a
-    /// new place, a new sent time, and its own id for deduplication.
+    /// As SQS's redrive does: body, attributes, group and receive count stay; place and sent time are
+    /// new, and the message id becomes the deduplication id.
     fn move_to_dead_letters(&mut self, seq: i64, group: &str, now_ms: i64) -> Result<()> {
         let (group_id, is_new) = groups::enter(&self.connection, Which::DeadLetters, group)?;
         let mut copy = self.connection.prepare_cached(
@@ -200,7 +200,7 @@ impl Store {
         if is_new {
             groups::refresh(&self.connection, group_id)?;
         }
-        self.stirred[Which::DeadLetters as usize] = true;
+        self.to_wake[Which::DeadLetters as usize] = true;
         self.count(Which::Events, -1, now_ms)?;
         self.count(Which::DeadLetters, 1, now_ms)
     }

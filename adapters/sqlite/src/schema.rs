@@ -1,10 +1,12 @@
 //! The file: its tables, its format number, and how it is opened.
 //!
-//! WAL with `synchronous=FULL` means that a commit is on disk when it returns, and that a process
-//! killed at any moment leaves a file which the next open repairs by itself.
+//! In: a path. Out: a connection whose file has the tables of this format.
 //!
-//! Times are milliseconds of the queue's own clock (see `store`), but `sent_at_ms`, which is the
+//! Times are milliseconds of the queue's own clock (see `store`), except `sent_at_ms`, which is the
 //! time of day. A `hidden_until_ms` of 0 means visible, whatever the clock says.
+//!
+//! **Invariant**: with WAL and `synchronous=FULL` a commit is on disk when it returns, and a process
+//! that is killed at any moment leaves a file that SQLite repairs at the next open.
 
 use std::path::Path;
 use std::time::Duration;
@@ -20,17 +22,21 @@ const FORMAT: i64 = 1;
 /// How long to wait for another process that is writing.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How large the log becomes, and its file stays.
-pub(crate) const LOG_BYTES_MAX: i64 = 64 * 1024 * 1024;
+/// A commit that finds this many pages of 4 KiB in the log copies them into the file, and the next
+/// commit begins the log anew. The figure is SQLite's own.
+const LOG_PAGES: i64 = 1_000;
 
-/// How much of the tables is kept in memory. Ids are spread over all of theirs.
+/// How long the log's file may stay after one transaction that was larger than that.
+const LOG_BYTES_MAX: i64 = 16 * 1024 * 1024;
+
+/// How much of the tables SQLite keeps in memory. Deduplication ids are spread over all of theirs.
 const CACHE_KB: i64 = 16 * 1024;
 
 /// Body and attributes come last in a row, so that reading the rest does not read them.
 ///
-/// A group stands in `message_group` while it holds a message. `blocked_until_ms` is 0 when it
-/// may be open now; `group_order` then gives the groups with the oldest heads, and the next to
-/// open among the others, without a look at the messages.
+/// `message_group` has a row for each group with a message. Its `blocked_until_ms` is 0 when the
+/// group may be open now. From the index `group_order` come the open groups with the oldest heads,
+/// and the closed group that opens next, without reading a message.
 const TABLES: &str = "
     CREATE TABLE queue (
         id INTEGER PRIMARY KEY,
@@ -82,19 +88,21 @@ const TABLES: &str = "
     PRAGMA user_version = 1;
 ";
 
-/// Opens the file or makes it. `:memory:` is a database of its own. A commit on the connection copies
-/// nothing from the log into the file.
+/// Opens the file or makes it. `:memory:` is a database of its own.
+///
+/// # Errors
+/// [`OpenError::File`] and [`OpenError::Newer`].
 pub(crate) fn open(path: &Path) -> Result<Connection, OpenError> {
     let at = |source| OpenError::File { path: path.to_owned(), source };
     let connection = Connection::open(path).map_err(at)?;
     connection.busy_timeout(BUSY_TIMEOUT).map_err(at)?;
     connection.pragma_update(None, "journal_mode", "WAL").map_err(at)?;
     connection.pragma_update(None, "synchronous", "FULL").map_err(at)?;
-    connection.pragma_update(None, "wal_autocheckpoint", 0).map_err(at)?;
+    connection.pragma_update(None, "wal_autocheckpoint", LOG_PAGES).map_err(at)?;
     connection.pragma_update(None, "journal_size_limit", LOG_BYTES_MAX).map_err(at)?;
     connection.pragma_update(None, "cache_size", -CACHE_KB).map_err(at)?;
     connection.set_prepared_statement_cache_capacity(64);
-    // Otherwise a statement that compares with a parameter is compiled anew for each value.
+    // Without it SQLite compiles a statement that compares with a parameter anew for each value.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(at)?;
 
     // Two processes may open a new file at once: the second waits here and finds the tables.

@@ -1,10 +1,10 @@
-//! What the queues do, in SQL: sending, settling, counting; receiving stands in `receive`. Every
-//! function runs inside the writer's transaction.
+//! The queues in SQL: sending, settling, counting; `receive` has receiving. Every function runs
+//! inside the writer's transaction.
 //!
-//! Time here is the queue's own: the time of day at the opening plus the steady clock since, and
-//! never earlier than what the file has seen. So a clock that is set while the process runs moves
-//! nothing, and one that was set back before a start hides nothing longer. `sent_at` alone is the
-//! time of day.
+//! The queue has its own time: the time of day when the file was opened plus the steady clock since
+//! then, and never earlier than the latest time in the file. So setting the clock while the process
+//! runs changes nothing, and setting it back before a start hides no message longer. Only `sent_at`
+//! is the time of day.
 //!
 //! **Invariant**: a message leaves only by its receipt, by its age, or into the dead letters.
 
@@ -15,6 +15,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use rusqlite::types::Type;
 use rusqlite::{Connection, Error, OptionalExtension, Result, Row};
+use shared::ids::uuid_v7;
 use shared::ports::{Clock, Depth, Entropy, Outgoing, QueueFault};
 
 use crate::attempts::Attempts;
@@ -22,14 +23,14 @@ use crate::{DeadLetter, LOOK_AGAIN, QueueSettings, Which, accept, groups};
 
 /// SQS: how long a deduplication id is remembered.
 const DEDUPLICATION_MS: i64 = 5 * 60 * 1000;
-/// How many old deduplication ids a send clears away, beyond two for each message.
+/// How many old deduplication ids a send removes, beyond two for each message.
 const FORGOTTEN_IDS: usize = 16;
-/// How often messages are looked through for those past their retention.
+/// How often the store looks for messages past their retention.
 const RETENTION_EVERY_MS: i64 = 60_000;
 /// How many messages one such look removes.
 const EXPIRED_MAX: i64 = 1_000;
 
-/// The file and what is known beside it.
+/// The file, and what the process remembers beside it.
 pub(crate) struct Store {
     pub(crate) connection: Connection,
     pub(crate) clock: Arc<dyn Clock>,
@@ -38,11 +39,11 @@ pub(crate) struct Store {
     /// The queue's time when `uptime` was zero.
     epoch_ms: i64,
     pub(crate) attempts: [Attempts; 2],
-    pub(crate) stirred: [bool; 2],
+    pub(crate) to_wake: [bool; 2],
     retention_due_ms: i64,
 }
 
-/// What a receipt is used for.
+/// What happens to the message of a receipt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Change {
     Delete,
@@ -66,7 +67,7 @@ impl Store {
             settings,
             epoch_ms,
             attempts: Default::default(),
-            stirred: [false; 2],
+            to_wake: [false; 2],
             retention_due_ms: 0,
         })
     }
@@ -85,20 +86,20 @@ impl Store {
         self.connection.execute_batch("COMMIT")
     }
 
-    /// Undoes the transaction, if there is one. An attempt that was remembered in it is harmless:
-    /// its receipts are not in the file.
+    /// Undoes the transaction, if there is one. An attempt that it remembered does no harm: the
+    /// file has no such receipts.
     pub(crate) fn roll_back(&mut self) {
         if !self.connection.is_autocommit() {
             let _ = self.connection.execute_batch("ROLLBACK");
         }
     }
 
-    /// Which queues may have something new to give since the last call.
-    pub(crate) fn take_stirred(&mut self) -> [bool; 2] {
-        std::mem::take(&mut self.stirred)
+    /// Which queues may have something new to receive since the last call.
+    pub(crate) fn take_to_wake(&mut self) -> [bool; 2] {
+        std::mem::take(&mut self.to_wake)
     }
 
-    /// Stores the messages; one whose id is known already is accepted and not stored.
+    /// Stores the messages. It accepts a message with a known id too, and does not store it again.
     pub(crate) fn send(
         &mut self,
         which: Which,
@@ -109,7 +110,7 @@ impl Store {
         let mut answers = Vec::with_capacity(messages.len());
         for message in messages {
             let accepted = accept::check_message(message);
-            if accepted.is_ok() && self.note_id(which, message, now_ms)? {
+            if accepted.is_ok() && self.remember_id(which, message, now_ms)? {
                 self.insert(which, message, now_ms)?;
             }
             answers.push(accepted);
@@ -117,7 +118,7 @@ impl Store {
         Ok(answers)
     }
 
-    /// Uses receipts: deletes the messages, or sets how long they stay hidden.
+    /// Deletes the messages of these receipts, or sets how long they stay hidden.
     pub(crate) fn settle(
         &mut self,
         which: Which,
@@ -150,7 +151,7 @@ impl Store {
             answers.push(Ok(()));
         }
         if !touched.is_empty() {
-            self.stirred[which as usize] = true;
+            self.to_wake[which as usize] = true;
             self.count(which, -deleted, now_ms)?;
         }
         for group_id in touched {
@@ -159,7 +160,8 @@ impl Store {
         Ok(answers)
     }
 
-    /// Gives out again, after `wait` at the latest, what somebody who is gone still holds.
+    /// Makes messages in flight visible after `wait` at the latest: the process that received them
+    /// is dead.
     pub(crate) fn reclaim(&mut self, which: Which, wait: Duration) -> Result<()> {
         let until_ms = hidden_until(self.now_ms(), wait);
         let held = "queue = ?1 AND receive_count > 0 AND hidden_until_ms > ?2";
@@ -175,11 +177,12 @@ impl Store {
         for group_id in groups {
             groups::refresh(&self.connection, group_id)?;
         }
-        self.stirred[which as usize] = true;
+        self.to_wake[which as usize] = true;
         Ok(())
     }
 
-    /// How much the queue holds: one kept number, and a range of a small index for each part.
+    /// How many messages the queue holds: the kept number, and a range of a small index for each
+    /// part.
     pub(crate) fn depth(&mut self, which: Which) -> Result<Depth> {
         let mut select = self.connection.prepare_cached(
             "SELECT messages,
@@ -196,7 +199,7 @@ impl Store {
         })
     }
 
-    /// When the oldest message was sent: that of the group with the oldest head, by a small index.
+    /// When the oldest message was sent. It is the head of a group, so a small index finds it.
     pub(crate) fn oldest(&mut self, which: Which) -> Result<Option<DateTime<Utc>>> {
         let mut select = self.connection.prepare_cached(
             "SELECT sent_at_ms FROM message
@@ -205,7 +208,7 @@ impl Store {
         select.query_row([which.column()], |row| time_of_day(row, 0)).optional()
     }
 
-    /// The oldest dead letters, in the order they came.
+    /// The oldest dead letters, in the order of their arrival.
     pub(crate) fn dead_letters(&mut self, letters_max: u32) -> Result<Vec<DeadLetter>> {
         let mut select = self.connection.prepare_cached(
             "SELECT message.message_id, message_group.name, body, attributes, sent_at_ms,
@@ -230,8 +233,8 @@ impl Store {
         self.epoch_ms + millis(self.clock.uptime())
     }
 
-    /// Remembers the message's id; false if it was known.
-    fn note_id(&self, which: Which, message: &Outgoing, now_ms: i64) -> Result<bool> {
+    /// Remembers the message's deduplication id. False if it was known.
+    fn remember_id(&self, which: Which, message: &Outgoing, now_ms: i64) -> Result<bool> {
         let mut insert = self.connection.prepare_cached(
             "INSERT INTO sent_id VALUES (?1, ?2, ?3, ?4 + ?5)
              ON CONFLICT DO UPDATE SET known_until_ms = excluded.known_until_ms
@@ -241,8 +244,8 @@ impl Store {
         Ok(insert.execute((which.column(), id.0, id.1, now_ms, DEDUPLICATION_MS))? > 0)
     }
 
-    /// They are read first and go one by one: a `DELETE` of what a `SELECT` gives has SQLite build a
-    /// table of its own for each send, and nearly always there is nothing to forget.
+    /// Removes the oldest ids past their time. One by one: the table has no row id, and for a `DELETE`
+    /// by an inner `SELECT` SQLite would read all ids of the queue.
     fn forget_ids(&self, now_ms: i64, ids_max: usize) -> Result<()> {
         let mut select = self.connection.prepare_cached(
             "SELECT queue, group_name, deduplication_id FROM sent_id
@@ -269,6 +272,7 @@ impl Store {
         };
         let written = serde_json::to_string(&message.attributes)
             .map_err(|error| Error::ToSqlConversionFailure(Box::new(error)))?;
+        let sent_at = self.clock.now();
         let (group_id, is_new) = groups::enter(&self.connection, which, &message.group)?;
         let mut insert = self.connection.prepare_cached(
             "INSERT INTO message (queue, group_id, hidden_until_ms, receive_count, receipt,
@@ -279,23 +283,23 @@ impl Store {
             which.column(),
             group_id,
             hidden_until(now_ms, delay),
-            self.clock.now().timestamp_millis(),
+            sent_at.timestamp_millis(),
             now_ms + millis(self.settings.retention),
-            self.message_id(),
+            uuid_v7(sent_at, &*self.entropy),
             &message.deduplication_id,
             written,
             &message.body,
         ))?;
-        // An older head rules its group, whatever comes behind it.
+        // In other groups the head decides, and it stays the same.
         if is_new {
             groups::refresh(&self.connection, group_id)?;
         }
-        // Whoever waits for messages looks again before one is visible that is hidden for longer.
-        self.stirred[which as usize] |= delay < LOOK_AGAIN;
+        // A message with a longer delay wakes nobody: a waiting receiver looks again before its end.
+        self.to_wake[which as usize] |= delay < LOOK_AGAIN;
         self.count(which, 1, now_ms)
     }
 
-    /// The message of a receipt that still holds.
+    /// Place and group of the message, if the receipt is still valid.
     fn in_hand(&self, which: Which, handle: &str, now_ms: i64) -> Result<Option<(i64, i64)>> {
         let Some((seq, receipt)) = read_handle(handle) else { return Ok(None) };
         let mut select = self.connection.prepare_cached(
@@ -321,7 +325,7 @@ impl Store {
         Ok(())
     }
 
-    /// Adds to the kept number of messages, and keeps the time, which every change must.
+    /// Adds to the kept number of messages, and stores the time, as every change must.
     pub(crate) fn count(&self, which: Which, added: i64, now_ms: i64) -> Result<()> {
         let mut update = self.connection.prepare_cached(
             "UPDATE queue SET messages = messages + ?2, clock_ms = max(clock_ms, ?3) WHERE id = ?1",
@@ -330,7 +334,8 @@ impl Store {
         Ok(())
     }
 
-    /// Both queues keep their messages equally long, so the oldest rows are the first to go.
+    /// Removes messages past their retention. It is the same for both queues, so the oldest rows are
+    /// the first to go.
     fn drop_expired(&mut self, now_ms: i64) -> Result<()> {
         let expired: Vec<(i64, i64, i64)> = {
             let mut select = self.connection.prepare_cached(
@@ -354,19 +359,6 @@ impl Store {
         }
         Ok(())
     }
-
-    /// A random UUID, as SQS's message ids are.
-    fn message_id(&self) -> String {
-        let (high, low) = (self.entropy.next_u64(), self.entropy.next_u64());
-        format!(
-            "{:08x}-{:04x}-4{:03x}-{:04x}-{:012x}",
-            high >> 32,
-            (high >> 16) & 0xFFFF,
-            high & 0xFFF,
-            (low >> 48) & 0x3FFF | 0x8000,
-            low & 0xFFFF_FFFF_FFFF,
-        )
-    }
 }
 
 fn read_handle(handle: &str) -> Option<(i64, i64)> {
@@ -385,7 +377,8 @@ pub(crate) fn time_of_day(row: &Row<'_>, column: usize) -> Result<DateTime<Utc>>
     DateTime::from_timestamp_millis(at_ms).ok_or(Error::IntegralValueOutOfRange(column, at_ms))
 }
 
-/// No wait is no time at all, so that it holds for every reader of the file, whatever its clock.
+/// Zero means visible, so that without a wait every reader of the file sees the message, whatever
+/// its clock.
 pub(crate) fn hidden_until(now_ms: i64, wait: Duration) -> i64 {
     if wait.is_zero() { 0 } else { now_ms + millis(wait).max(1) }
 }

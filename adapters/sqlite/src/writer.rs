@@ -1,11 +1,8 @@
-//! The one thread that works on the tables. It gathers what many callers ask into one transaction,
-//! so that one sync to disk serves them all.
+//! The one thread that works on the file. It takes the jobs that are waiting into one transaction,
+//! so that one sync to disk serves all of them.
 //!
-//! In: jobs, each with somebody waiting. Out: their answers, after the commit. While a commit
-//! syncs, the next jobs collect by themselves: the busier the queue, the more a sync carries. Those
-//! who were answered are about to ask again, and on a slow disk the next one waits for them a little:
-//! without that it carries half of all callers, and the other half waits for the one after. On a
-//! quick disk that costs less than their way back, and the thread and its callers work side by side.
+//! In: jobs, each with a caller who waits for it. Out: their answers, after the commit. While a
+//! commit syncs, the next jobs collect: the busier the queue, the more each sync carries.
 //!
 //! **Invariant**: no job is answered with success before the commit that holds it.
 
@@ -14,65 +11,68 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
 
 use shared::ports::QueueFault;
 use tokio::sync::{Notify, oneshot};
 
-use crate::checkpoints::Checkpoints;
 use crate::store::Store;
 
-/// How many jobs one transaction takes, so that nobody waits for an endless one.
+/// How many jobs one transaction takes, so that no caller waits for an endless one.
 const JOBS_MAX: usize = 512;
-/// A transaction waits until all who ask lately have asked, but for no longer than this part of the
-/// time that the last one took, and never longer than this.
-const GATHER_PART: u32 = 4;
-const GATHER_MAX: Duration = Duration::from_millis(2);
-/// Nor does it wait where a commit has been quicker than this. Callers over HTTP need some 40 µs of
-/// processor each to be back: for 25 of them, waiting takes as long as the commit that it saves.
-const GATHER_FROM: Duration = Duration::from_millis(1);
 
 /// The handle on the thread.
 pub(crate) struct Writer {
-    /// Unbounded, yet it holds no more than there are callers: each waits for its answer.
-    jobs: Sender<Option<Box<dyn Job>>>,
-    thread: Mutex<Option<JoinHandle<()>>>,
+    running: Mutex<Option<Running>>,
+}
+
+/// The thread while it takes jobs. It ends when the sender goes.
+struct Running {
+    /// Unbounded, yet it holds no more jobs than there are callers: each waits for its answer.
+    jobs: Sender<Box<dyn Job>>,
+    thread: JoinHandle<()>,
 }
 
 impl Writer {
-    /// Starts the thread. `wakes` are notified when their queue may have something to give. A queue
-    /// in memory has no log, and no `checkpoints`.
-    pub(crate) fn start(
-        store: Store,
-        checkpoints: Option<Checkpoints>,
-        wakes: [Arc<Notify>; 2],
-    ) -> io::Result<Writer> {
+    /// Starts the thread. It notifies `wakes` when their queue may have something to give.
+    ///
+    /// # Errors
+    /// When the system gives no thread.
+    pub(crate) fn start(store: Store, wakes: [Arc<Notify>; 2]) -> io::Result<Writer> {
         let (jobs, asked) = channel();
         let thread = std::thread::Builder::new()
             .name("queue".to_owned())
-            .spawn(move || serve(store, checkpoints.as_ref(), &asked, &wakes))?;
-        Ok(Writer { jobs, thread: Mutex::new(Some(thread)) })
+            .spawn(move || serve(store, &asked, &wakes))?;
+        Ok(Writer { running: Mutex::new(Some(Running { jobs, thread })) })
     }
 
-    /// Has the work done in the next transaction and waits until that is on disk.
+    /// Does the work in the next transaction, and returns when that is on disk.
+    ///
+    /// # Errors
+    /// [`QueueFault::Unavailable`] when the transaction failed or the queue is closed.
     pub(crate) async fn ask<T, W>(&self, work: W) -> Result<T, QueueFault>
     where
         T: Send + 'static,
         W: FnOnce(&mut Store) -> rusqlite::Result<T> + Send + 'static,
     {
         let (reply, answer) = oneshot::channel();
-        let ask = Ask { work: Some(work), done: None, reply };
-        let closed = || QueueFault::Unavailable("the queue is closed".to_owned());
-        self.jobs.send(Some(Box::new(ask))).map_err(|_| closed())?;
-        answer.await.map_err(|_| closed())?
+        self.submit(Box::new(Ask { work: Some(work), done: None, reply }));
+        let closed = |_| QueueFault::Unavailable("the queue is closed".to_owned());
+        answer.await.map_err(closed)?
     }
 
-    /// Lets the thread finish what was asked before, and joins it.
+    /// Drops the job, and its reply with it, when no thread can run it any more.
+    fn submit(&self, job: Box<dyn Job>) {
+        if let Some(running) = &*self.running.lock().unwrap_or_else(PoisonError::into_inner) {
+            let _ = running.jobs.send(job);
+        }
+    }
+
+    /// Lets the thread finish the jobs that it has, and joins it.
     pub(crate) fn close(&self) {
-        let thread = self.thread.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(thread) = thread {
-            // Neither can fail in a way that matters: a thread that is gone is closed as well.
-            let _ = self.jobs.send(None);
+        let running = self.running.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(Running { jobs, thread }) = running {
+            drop(jobs);
+            // A thread that panicked has ended too.
             let _ = thread.join();
         }
     }
@@ -84,7 +84,7 @@ impl Drop for Writer {
     }
 }
 
-/// Work with somebody waiting for it.
+/// Work, and the caller who waits for it.
 trait Job: Send {
     fn run(&mut self, store: &mut Store) -> rusqlite::Result<()>;
     fn answer(self: Box<Self>, committed: Result<(), QueueFault>);
@@ -110,115 +110,32 @@ where
 
     fn answer(self: Box<Self>, committed: Result<(), QueueFault>) {
         let Ask { done, reply, .. } = *self;
-        let not_run = || QueueFault::Unavailable("the queue did not come to it".to_owned());
+        let not_run = || QueueFault::Unavailable("the queue did not run this job".to_owned());
         // A caller that went away no longer wants to know.
         let _ = reply.send(committed.and_then(|()| done.ok_or_else(not_run)));
     }
 }
 
-type Jobs = Vec<Box<dyn Job>>;
-
-/// What the transactions so far say of the next one.
-#[derive(Default)]
-struct Lately {
-    /// Who was in the last one, and who asked while it ran: all who ask lately.
-    callers: usize,
-    /// How long the last one took.
-    took: Duration,
-    /// The least that one took which wrote and is on disk: the disk's share of any of them.
-    quickest: Option<Duration>,
-}
-
-impl Lately {
-    /// How long the next one may wait for callers.
-    fn patience(&self) -> Duration {
-        match self.quickest {
-            Some(quickest) if quickest >= GATHER_FROM => GATHER_MAX.min(self.took / GATHER_PART),
-            _ => Duration::ZERO,
-        }
-    }
-}
-
-fn serve(
-    mut store: Store,
-    checkpoints: Option<&Checkpoints>,
-    asked: &Receiver<Option<Box<dyn Job>>>,
-    wakes: &[Arc<Notify>; 2],
-) {
-    let mut lately = Lately::default();
-    let mut next = Jobs::new();
-    let mut open = true;
-    while open || !next.is_empty() {
-        if next.is_empty() {
-            let Ok(Some(first)) = asked.recv() else { return };
-            next.push(first);
-        }
-        if open {
-            open = gather(&mut next, asked, &lately, &store);
-        }
-        let mut jobs = std::mem::take(&mut next);
-        let (begun_at, changes) = (store.clock.uptime(), store.connection.total_changes());
+/// Takes what is waiting, commits, answers, and repeats until no job can come any more.
+fn serve(mut store: Store, asked: &Receiver<Box<dyn Job>>, wakes: &[Arc<Notify>; 2]) {
+    while let Ok(first) = asked.recv() {
+        let mut jobs = vec![first];
+        jobs.extend(asked.try_iter().take(JOBS_MAX - 1));
         let committed = commit(&mut store, &mut jobs);
-        let took = store.clock.uptime().saturating_sub(begun_at);
-        // Before anybody is answered: whoever is here now asked meanwhile.
-        if open {
-            open = take_asked(&mut next, asked);
-        }
-        lately.callers = jobs.len() + next.len();
-        lately.took = took;
-        if committed.is_ok() && store.connection.total_changes() > changes {
-            lately.quickest = Some(lately.quickest.map_or(took, |quickest| quickest.min(took)));
-        }
-        for (wake, stirred) in wakes.iter().zip(store.take_stirred()) {
-            if stirred && committed.is_ok() {
+        for (wake, to_wake) in wakes.iter().zip(store.take_to_wake()) {
+            if to_wake && committed.is_ok() {
                 wake.notify_waiters();
             }
         }
         for job in jobs {
             job.answer(committed.clone());
         }
-        if let Some(checkpoints) = checkpoints {
-            checkpoints.follow(&store.connection);
-        }
     }
-}
-
-/// Takes what was asked by now, and what is worth waiting for; whether more can come after it.
-fn gather(
-    jobs: &mut Jobs,
-    asked: &Receiver<Option<Box<dyn Job>>>,
-    lately: &Lately,
-    store: &Store,
-) -> bool {
-    let until = store.clock.uptime() + lately.patience();
-    while take_asked(jobs, asked) {
-        if jobs.len() >= lately.callers.min(JOBS_MAX) {
-            return true;
-        }
-        match asked.recv_timeout(until.saturating_sub(store.clock.uptime())) {
-            Ok(Some(job)) => jobs.push(job),
-            Ok(None) => return false,
-            Err(_) => return true,
-        }
-    }
-    false
-}
-
-/// Takes what was asked by now; whether more can come after it.
-fn take_asked(jobs: &mut Jobs, asked: &Receiver<Option<Box<dyn Job>>>) -> bool {
-    while jobs.len() < JOBS_MAX {
-        match asked.try_recv() {
-            Ok(Some(job)) => jobs.push(job),
-            Ok(None) => return false,
-            Err(_) => return true,
-        }
-    }
-    true
 }
 
 /// Runs the jobs in one transaction: all of them, or none.
 fn commit(store: &mut Store, jobs: &mut [Box<dyn Job>]) -> Result<(), QueueFault> {
-    // A panic costs this transaction and not the thread, and with it the whole queue.
+    // A panic costs this transaction, not the thread and the whole queue with it.
     let outcome = catch_unwind(AssertUnwindSafe(|| {
         store.begin()?;
         for job in jobs {
