@@ -32,7 +32,7 @@ pub async fn send(
     let deadline = clock.uptime() + SEND_TIME_MAX;
     let mut resend = Resend::new(messages, ATTEMPTS_MAX);
     let mut attempt = 0;
-    while let Some(batch) = resend.next() {
+    while let Some(batch) = resend.due() {
         if attempt > 0 {
             let pause = full_jitter(entropy.next_u64(), PAUSE_MAX * (1 << (attempt - 1)));
             if clock.uptime() + pause >= deadline {

@@ -27,13 +27,13 @@ impl Resend {
 
     /// The messages to send now, in order: those that the queue has not answered for. `None` when
     /// there are none, or when they have been sent often enough.
-    pub fn next(&mut self) -> Option<Vec<Outgoing>> {
+    pub fn due(&mut self) -> Option<Vec<Outgoing>> {
         let open = self.open();
         self.sends_left = self.sends_left.checked_sub(1)?;
         (!open.is_empty()).then(|| open.iter().map(|place| self.messages[*place].clone()).collect())
     }
 
-    /// Takes the queue's answers to what [`Self::next`] gave, in its order.
+    /// Takes the queue's answers to what [`Self::due`] gave, in its order.
     pub fn answered(&mut self, answers: Vec<Result<(), QueueFault>>) {
         for (place, answer) in self.open().into_iter().zip(answers) {
             self.results[place] = answer;
@@ -73,13 +73,13 @@ mod tests {
     fn only_what_the_queue_did_not_answer_for_is_sent_again() {
         let refused = || Err(QueueFault::Refused("too long".into()));
         let mut resend = Resend::new(["a", "b", "c"].map(message).into(), 3);
-        assert_eq!(resend.next(), Some(["a", "b", "c"].map(message).into()));
+        assert_eq!(resend.due(), Some(["a", "b", "c"].map(message).into()));
         resend.answered(vec![lost(), refused(), lost()]);
-        assert_eq!(resend.next(), Some(["a", "c"].map(message).into()));
+        assert_eq!(resend.due(), Some(["a", "c"].map(message).into()));
         resend.answered(vec![lost(), Ok(())]);
-        assert_eq!(resend.next(), Some(vec![message("a")]));
+        assert_eq!(resend.due(), Some(vec![message("a")]));
         resend.answered(vec![Ok(())]);
-        assert_eq!(resend.next(), None);
+        assert_eq!(resend.due(), None);
         assert_eq!(resend.into_results(), [Ok(()), refused(), Ok(())]);
     }
 
@@ -87,11 +87,11 @@ mod tests {
     fn a_message_is_sent_as_often_as_allowed_and_no_more() {
         let mut resend = Resend::new(vec![message("a")], 2);
         for _ in 0..2 {
-            assert!(resend.next().is_some());
+            assert!(resend.due().is_some());
             resend.answered(vec![lost()]);
         }
-        assert_eq!(resend.next(), None);
+        assert_eq!(resend.due(), None);
         assert_eq!(resend.into_results(), [lost()]);
-        assert_eq!(Resend::new(Vec::new(), 2).next(), None);
+        assert_eq!(Resend::new(Vec::new(), 2).due(), None);
     }
 }

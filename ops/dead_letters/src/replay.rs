@@ -252,7 +252,7 @@ impl Sent {
 pub async fn send(queues: &Queues, outgoing: Vec<Outgoing>) -> Vec<Result<(), QueueFault>> {
     let mut resend = Resend::new(outgoing, TRIES_MAX);
     let mut is_first = true;
-    while let Some(batch) = resend.next() {
+    while let Some(batch) = resend.due() {
         if !std::mem::take(&mut is_first) {
             queues.clock.sleep(TRY_AGAIN).await;
         }
