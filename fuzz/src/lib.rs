@@ -10,17 +10,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use chrono::{DateTime, Months, Utc};
 use serde_json::json;
 use shared::catalog::Catalog;
+use shared::email::Email;
 use shared::envelope::{Content, Envelope, OpenFault, VERSION};
-use shared::event::{Event, EventName, FUTURE_MAX, PAST_MONTHS_MAX, RESERVED_PATHWAY, Ts, When};
+use shared::event::{Event, EventName, FUTURE_MAX, Fields, PAST_MONTHS_MAX, SentEvent, Ts, When};
 use shared::facts::{Facts, Happening, Progress};
-use shared::identity::{CONTACT_ID_UNITS_MAX, Person, check_email};
-use shared::limits::{SLUG_UNITS_MAX, is_key, is_listable, units};
+use shared::identity::Person;
+use shared::limits::{CONTACT_ID_UNITS_MAX, EVENT_ID_UNITS_MAX, TEXT_UNITS_MAX, is_plain, units};
 use shared::milestones::{StateFault, Values, milestones};
 use shared::properties::PROGRESS_STATE;
+use shared::slug::{RESERVED_PATHWAY, Slug};
 use shared::state::{self, instant};
 use shared::submission::{
-    BATCH_BYTES_MAX, BATCH_EVENTS_MAX, EVENT_ID_UNITS_MAX, Rejection, SINGLE_BYTES_MAX, Submitted,
-    TEXT_UNITS_MAX, read,
+    BATCH_BYTES_MAX, BATCH_EVENTS_MAX, Rejection, SINGLE_BYTES_MAX, Submitted, read,
 };
 
 /// The longest line of ours about something that was sent.
@@ -102,37 +103,34 @@ fn is_short(text: &str) {
     assert!(text.is_ascii() && text.len() <= FAULT_CHARS_MAX, "{text}");
 }
 
-fn is_accepted(event: &Event) {
-    let Event { name, id, contact, pathway, course, module, source, viewed, ts } = event;
-    let is_slug = |slug: &str| is_slug(slug) && units(slug) <= SLUG_UNITS_MAX;
-    let is_text = |text: &String, units_max: usize| !text.is_empty() && units(text) <= units_max;
-    let page_slug = viewed.as_ref().map(|page| &page.slug);
-    assert!([pathway, course, module].into_iter().flatten().chain(page_slug).all(|s| is_slug(s)));
+fn is_accepted(sent: &SentEvent) {
+    let SentEvent { event, id, contact, ts } = sent;
+    let Fields { pathway, course, module, source, page } = event.fields();
+    let is_text = |text: &str, units_max: usize| {
+        !text.is_empty() && units(text) <= units_max && is_plain(text)
+    };
+    let page_slug = page.as_ref().map(|page| &page.slug);
+    let slugs = [&pathway, &course, &module].into_iter().flatten().chain(page_slug);
+    assert!(slugs.into_iter().all(|slug| is_slug(slug)));
     assert!(id.iter().all(|id| is_text(id, EVENT_ID_UNITS_MAX)));
     assert!(source.iter().all(|source| is_text(source, TEXT_UNITS_MAX)));
-    assert!(viewed.iter().all(|page| is_text(&page.content_type, TEXT_UNITS_MAX)));
+    assert!(page.iter().all(|page| is_text(&page.content_type, TEXT_UNITS_MAX)));
     assert_ne!(pathway.as_deref(), Some(RESERVED_PATHWAY));
     if let Some(person) = contact {
-        assert!(person.email().is_none_or(|email| check_email(email).is_ok()));
-        assert!(person.contact_id().is_none_or(|id| units(id) <= CONTACT_ID_UNITS_MAX));
+        assert!(person.email().is_none_or(|email| {
+            Email::parse(email).is_ok_and(|parsed| parsed.as_str() == email)
+        }));
+        assert!(person.contact_id().is_none_or(|id| is_text(id, CONTACT_ID_UNITS_MAX)));
     }
-    assert!(match name {
-        EventName::ModuleStarted | EventName::ModuleCompleted => {
-            module.is_some() || pathway.is_some() || course.is_some()
-        }
-        EventName::PathwayEnrolled | EventName::PathwayCompleted => pathway.is_some(),
-        EventName::CourseEnrolled | EventName::CourseCompleted => course.is_some(),
-        EventName::PageViewed => viewed.is_some(),
-    });
-    assert!(viewed.is_none() || *name == EventName::PageViewed);
+    assert_eq!(Event::build(event.name(), event.fields()).as_ref(), Ok(event));
 
-    match read(&sent_anew(event)).map(|submission| submission.events) {
-        Ok(Submitted::Batch(events)) => assert_eq!(events, [Ok(event.clone())]),
+    match read(&sent_anew(sent)).map(|submission| submission.events) {
+        Ok(Submitted::Batch(events)) => assert_eq!(events, [Ok(sent.clone())]),
         other => panic!("sent anew it is {other:?}"),
     }
 
     let received_at = noon(3);
-    let When { at, replaced } = event.when(received_at);
+    let When { at, replaced } = ts.when(received_at);
     let oldest = received_at.checked_sub_months(Months::new(PAST_MONTHS_MAX)).unwrap();
     assert!((oldest..=received_at + FUTURE_MAX).contains(&at));
     assert_eq!(replaced.is_none(), *ts == Ts::Read(at) || *ts == Ts::Read(received_at));
@@ -142,15 +140,7 @@ fn is_accepted(event: &Event) {
         correlation_id: String::new(),
         accepted_at: received_at,
         person: contact.clone().or_else(|| Person::new(Some("ada@example.org"), None)).unwrap(),
-        content: Content::Event(Happening {
-            name: *name,
-            at,
-            pathway: pathway.clone(),
-            course: course.clone(),
-            module: module.clone(),
-            source: source.clone(),
-            viewed: viewed.clone(),
-        }),
+        content: Content::Event(Happening { at, event: event.clone() }),
         hopped: false,
     };
     is_carried(&envelope);
@@ -179,8 +169,10 @@ fn is_held(happening: &Happening) {
 
 /// An event as a page would send it: in a batch, where a single one's limit of bytes is out of the
 /// way.
-fn sent_anew(event: &Event) -> Vec<u8> {
-    let Event { name, id, contact, pathway, course, module, source, viewed, ts } = event;
+fn sent_anew(sent: &SentEvent) -> Vec<u8> {
+    let SentEvent { event, id, contact, ts } = sent;
+    let Fields { pathway, course, module, source, page } = event.fields();
+    let text = |slug: Option<Slug>| slug.map(String::from);
     let contact = contact
         .as_ref()
         .map(|person| json!({ "email": person.email(), "contactId": person.contact_id() }));
@@ -190,16 +182,16 @@ fn sent_anew(event: &Event) -> Vec<u8> {
         Ts::Read(at) => Some(instant(*at)),
     };
     let event = json!({
-        "eventName": name.as_str(),
+        "eventName": event.name().as_str(),
         "eventId": id,
         "contactIdentifier": contact,
-        "pathway_slug": pathway,
-        "course_slug": course,
+        "pathway_slug": text(pathway),
+        "course_slug": text(course),
         "enrollment_source": source,
         "payload": {
-            "module_slug": module,
-            "content_type": viewed.as_ref().map(|page| &page.content_type),
-            "slug": viewed.as_ref().map(|page| &page.slug),
+            "module_slug": text(module),
+            "content_type": page.as_ref().map(|page| &page.content_type),
+            "slug": page.as_ref().map(|page| page.slug.as_str()),
             "ts": ts,
         },
     });
@@ -211,16 +203,16 @@ fn events_of(progress: &Progress, day: u32, source: Option<&str>) -> Facts {
     let named = progress.named();
     let mut facts = Facts::default();
     let mut say = |name: EventName, pathway: Option<&str>, course: Option<&str>| {
-        let owned = |slug: &str| slug.to_owned();
-        facts = std::mem::take(&mut facts).join(Facts::of(&Happening {
-            name,
-            at: noon(day),
-            pathway: pathway.map(owned),
-            course: course.map(owned),
-            module: Some("module".to_owned()),
-            source: source.map(owned),
-            viewed: None,
-        }));
+        let slug = |slug: &str| Slug::parse(slug).unwrap();
+        let fields = Fields {
+            pathway: pathway.map(slug),
+            course: course.map(slug),
+            module: Some(slug("module")),
+            source: source.map(str::to_owned),
+            page: None,
+        };
+        let event = Event::build(name, fields).unwrap();
+        facts = std::mem::take(&mut facts).join(Facts::of(&Happening { at: noon(day), event }));
     };
     for pathway in named.pathways.into_iter().filter(|slug| is_slug(slug)) {
         say(EventName::PathwayEnrolled, Some(pathway), None);
@@ -236,7 +228,7 @@ fn events_of(progress: &Progress, day: u32, source: Option<&str>) -> Facts {
 }
 
 fn is_slug(text: &str) -> bool {
-    !text.is_empty() && is_listable(text) && is_key(text)
+    Slug::parse(text).is_ok_and(|slug| slug.as_str() == text)
 }
 
 /// A catalog of what a state names.

@@ -11,16 +11,17 @@ pub mod answer;
 pub mod enqueue;
 pub mod story;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use chrono::{DateTime, Utc};
 use shared::envelope::{Content, Envelope};
-use shared::event::Event;
+use shared::event::SentEvent;
 use shared::facts::Happening;
 use shared::http::{Request, Response, Route};
 use shared::identity::{self, InvalidToken, Person};
 use shared::ids;
-use shared::ports::{Clock, Entropy, Journal, Queue};
+use shared::ports::{Clock, Entropy, Journal, Outgoing, Queue};
 use shared::settings::Door;
 use shared::submission::{self, Submission, Submitted};
 
@@ -76,7 +77,7 @@ impl Ingest {
             }
         };
         story.end(response.status, &*self.clock, &*self.journal);
-        self.door.cors.apply(request.header("origin"), response)
+        self.door.cors.apply(request.header("origin"), response.to(&request))
     }
 
     async fn track(&self, request: &Request, story: &mut Story) -> Response {
@@ -121,7 +122,8 @@ impl Ingest {
         }
         refused.extend(anonymous.into_iter().map(Refused::no_identity));
 
-        let messages = about.iter().map(|(_, envelope)| envelope.seal()).collect();
+        let messages: Vec<Outgoing> = about.iter().map(|(_, envelope)| envelope.seal()).collect();
+        story.event_ids_reused(ids_reused(&about));
         let results = enqueue::send(&*self.queue, &*self.clock, &*self.entropy, messages).await;
         let mut accepted = Vec::with_capacity(about.len());
         for ((index, envelope), result) in about.into_iter().zip(results) {
@@ -144,7 +146,7 @@ impl Ingest {
     /// Finds out whom each event is about.
     fn sort(
         &self,
-        events: Vec<(usize, Event)>,
+        events: Vec<(usize, SentEvent)>,
         token: Option<&str>,
         story: &mut Story,
     ) -> Result<Sorted, InvalidToken> {
@@ -166,29 +168,32 @@ impl Ingest {
 
     fn envelope(
         &self,
-        event: Event,
+        sent: SentEvent,
         person: Person,
         now: DateTime<Utc>,
         story: &mut Story,
     ) -> Envelope {
-        let when = event.when(now);
+        let SentEvent { event, id, ts, .. } = sent;
+        let when = ts.when(now);
         story.time(when);
-        let Event { name, id, pathway, course, module, source, viewed, .. } = event;
         Envelope {
             id: id.unwrap_or_else(|| ids::uuid_v7(now, &*self.entropy)),
             correlation_id: story.correlation_id().to_owned(),
             accepted_at: now,
             person,
-            content: Content::Event(Happening {
-                name,
-                at: when.at,
-                pathway,
-                course,
-                module,
-                source,
-                viewed,
-            }),
+            content: Content::Event(Happening { at: when.at, event }),
             hopped: false,
         }
     }
+}
+
+/// How many ids two different events of one person have. Each event is kept; that they share an id
+/// is a fault of the page.
+fn ids_reused(about: &[(usize, Envelope)]) -> usize {
+    let mut by_id: BTreeMap<(&Person, &str), BTreeSet<String>> = BTreeMap::new();
+    for (_, envelope) in about {
+        let key = (&envelope.person, envelope.id.as_str());
+        by_id.entry(key).or_default().insert(envelope.unique_id());
+    }
+    by_id.values().filter(|events| events.len() > 1).count()
 }

@@ -40,6 +40,8 @@ pub(crate) struct Story {
     contacts: BTreeSet<String>,
     /// How often a receive time stands in for an event's own, by reason.
     time_replaced: BTreeMap<&'static str, usize>,
+    event_ids_reused: usize,
+    contact_ids_ignored: usize,
     code: Option<&'static str>,
     complaints: Vec<String>,
 }
@@ -58,6 +60,8 @@ impl Story {
             fallback: 0,
             contacts: BTreeSet::new(),
             time_replaced: BTreeMap::new(),
+            event_ids_reused: 0,
+            contact_ids_ignored: 0,
             code: None,
             complaints: Vec::new(),
         }
@@ -94,6 +98,12 @@ impl Story {
 
     pub(crate) fn person(&mut self, person: &Person) {
         self.contacts.insert(person.group());
+        self.contact_ids_ignored += usize::from(person.has_ignored_id());
+    }
+
+    /// Two different events of one person have the same id, so often.
+    pub(crate) fn event_ids_reused(&mut self, ids: usize) {
+        self.event_ids_reused += ids;
     }
 
     pub(crate) fn time(&mut self, when: When) {
@@ -146,6 +156,14 @@ impl Story {
         if !self.time_replaced.is_empty() {
             line = line.with("time_replaced", json!(self.time_replaced));
         }
+        for (name, count) in [
+            ("event_ids_reused", self.event_ids_reused),
+            ("contact_ids_ignored", self.contact_ids_ignored),
+        ] {
+            if count > 0 {
+                line = line.with(name, count);
+            }
+        }
         let mut contacts = self.contacts.into_iter();
         line = match (contacts.next(), contacts.len()) {
             (None, _) => line,
@@ -159,6 +177,8 @@ impl Story {
             (Figure::EventsRejected, self.rejected),
             (Figure::EventsFallback, self.fallback),
             (Figure::TimesReplaced, self.time_replaced.values().sum()),
+            (Figure::EventIdsReused, self.event_ids_reused),
+            (Figure::ContactIdsIgnored, self.contact_ids_ignored),
         ];
         let figures = figures.into_iter().filter(|(_, events)| *events > 0);
         let figures: Vec<_> = figures.map(|(figure, events)| (figure, events as f64)).collect();

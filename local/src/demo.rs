@@ -6,10 +6,12 @@
 //!
 //! **Invariant**: it exists beside the simulator only, so what it shows is nobody's real data.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::sync::Arc;
 
 use shared::catalog::Catalog;
+use shared::email::Email;
 
 use console::html::Escaped;
 use simulator::Portal;
@@ -55,7 +57,7 @@ impl Demo {
     }
 
     /// What a path leads to; `None` if it leads nowhere.
-    pub fn serve(&self, path: &str, query: &[(String, String)]) -> Option<Served> {
+    pub fn serve(&self, path: &str, query: &BTreeMap<String, String>) -> Option<Served> {
         let text = |content_type, body: &str| Some(Served { content_type, body: body.to_owned() });
         match path {
             "/demo" | "/demo/" => text("text/html; charset=utf-8", &self.page),
@@ -64,8 +66,8 @@ impl Demo {
             "/demo/milepost.js" => text("text/javascript; charset=utf-8", CLIENT),
             "/demo/milepost.js.map" => text("application/json", CLIENT_MAP),
             "/demo/contact" => {
-                let email = query.iter().find(|(name, _)| name == "email");
-                let contact = email.and_then(|(_, email)| self.portal.contact_by_email(email));
+                let email = query.get("email").and_then(|email| Email::parse(email).ok());
+                let contact = email.and_then(|email| self.portal.contact_by_email(email.as_str()));
                 let body = serde_json::to_string(&contact).unwrap_or_else(|_| "null".into());
                 Some(Served { content_type: "application/json", body })
             }
@@ -160,7 +162,7 @@ mod tests {
                 ("e-none", &[]),
             ],
         );
-        let page = demo(&catalog).serve("/demo", &[]).unwrap().body;
+        let page = demo(&catalog).serve("/demo", &BTreeMap::new()).unwrap().body;
         assert!(page.contains("data-pathway=\"b-small-one\""));
         assert!(page.contains("data-module=\"m3\""));
         assert!(!page.contains("a-big-one") && !page.contains("data-module=\"m4\""));
@@ -170,35 +172,35 @@ mod tests {
     #[test]
     fn a_slug_can_not_be_taken_for_html() {
         let catalog = catalog(&[("<b>\"c", &["<m"])], &[("p&", &["<b>\"c"])]);
-        let page = demo(&catalog).serve("/demo", &[]).unwrap().body;
+        let page = demo(&catalog).serve("/demo", &BTreeMap::new()).unwrap().body;
         assert!(page.contains("data-course=\"&lt;b&gt;&quot;c\"") && page.contains("&lt;m"));
         assert!(!page.contains("<b>\"c") && !page.contains("<m\""));
     }
 
     #[test]
     fn a_catalog_without_a_course_makes_a_page_that_says_so() {
-        let page = demo(&Catalog::default()).serve("/demo/", &[]).unwrap().body;
+        let page = demo(&Catalog::default()).serve("/demo/", &BTreeMap::new()).unwrap().body;
         assert!(page.contains("no pathway that can be completed"));
     }
 
     #[test]
     fn what_the_page_loads_is_served() {
         let demo = demo(&Catalog::default());
-        let page = demo.serve("/demo", &[]).unwrap().body;
+        let page = demo.serve("/demo", &BTreeMap::new()).unwrap().body;
         for path in ["/demo/page.css", "/demo/page.js", "/demo/milepost.js"] {
             assert!(page.contains(&format!("\"{path}\"")), "{path}");
-            assert!(!demo.serve(path, &[]).unwrap().body.is_empty(), "{path}");
+            assert!(!demo.serve(path, &BTreeMap::new()).unwrap().body.is_empty(), "{path}");
         }
         assert!(CLIENT.contains("sourceMappingURL=milepost.js.map"));
-        assert!(demo.serve("/demo/milepost.js.map", &[]).is_some());
-        assert_eq!(demo.serve("/demo/other", &[]), None);
+        assert!(demo.serve("/demo/milepost.js.map", &BTreeMap::new()).is_some());
+        assert_eq!(demo.serve("/demo/other", &BTreeMap::new()), None);
     }
 
     #[test]
     fn a_contact_is_found_by_its_address() {
         let demo = demo(&Catalog::default());
-        let query = |email: &str| vec![("email".to_owned(), email.to_owned())];
+        let query = |email: &str| BTreeMap::from([("email".to_owned(), email.to_owned())]);
         assert_eq!(demo.serve("/demo/contact", &query("x@example.com")).unwrap().body, "null");
-        assert_eq!(demo.serve("/demo/contact", &[]).unwrap().body, "null");
+        assert_eq!(demo.serve("/demo/contact", &BTreeMap::new()).unwrap().body, "null");
     }
 }

@@ -9,7 +9,6 @@ use std::pin::pin;
 use std::sync::Arc;
 
 use axum::body::Body;
-use axum::extract::Query;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::serve::Listener;
@@ -22,6 +21,7 @@ use hyper_util::server::graceful::GracefulShutdown;
 use ingest::Ingest;
 use reader::Reader;
 use shared::http::{Request, Route};
+use shared::query;
 use shared::submission::BATCH_BYTES_MAX;
 use tokio::net::TcpListener;
 
@@ -74,10 +74,7 @@ async fn answer(doors: &Doors, request: hyper::Request<Incoming>) -> Response {
         let (method, uri, headers) = (&asked.method, &asked.uri, &asked.headers);
         return doors.console.answer(method, uri, headers, Body::new(body)).await;
     }
-    let query: Vec<(String, String)> = match Query::try_from_uri(&asked.uri) {
-        Ok(Query(query)) => query,
-        Err(rejection) => return rejection.into_response(),
-    };
+    let query = query::parameters(asked.uri.query().unwrap_or_default());
     if let Some(demo) = &doors.demo
         && asked.method == Method::GET
         && let Some(served) = demo.serve(path, &query)
@@ -88,7 +85,7 @@ async fn answer(doors: &Doors, request: hyper::Request<Incoming>) -> Response {
     let request = Request {
         method: asked.method.as_str().to_owned(),
         path: path.to_owned(),
-        query: query.into_iter().collect(),
+        query,
         headers: asked
             .headers
             .iter()

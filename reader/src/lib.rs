@@ -107,7 +107,7 @@ impl Reader {
             }
         };
         story.end(response.status, &*self.clock, &*self.journal);
-        self.door.cors.apply(request.header("origin"), response)
+        self.door.cors.apply(request.header("origin"), response.to(&request))
     }
 
     async fn read(&self, route: Route, request: &Request, story: &mut Story) -> Response {
@@ -161,13 +161,13 @@ impl Reader {
         }
     }
 
-    /// Looks the person up; a contact id wins over an e-mail.
+    /// Looks the person up; a record id wins over an e-mail.
     async fn look(&self, person: &Person, story: &mut Story) -> Looked {
-        let key = match (person.contact_id(), person.record_id(), person.email()) {
-            (_, Some(id), _) => ContactKey::Id(id.to_owned()),
-            (None, None, Some(email)) => ContactKey::Email(email.to_owned()),
+        let key = match (person.record_id(), person.email()) {
+            (Some(id), _) => ContactKey::Id(id.to_string()),
+            (None, Some(email)) => ContactKey::Email(email.to_owned()),
             // An id that HubSpot never gave.
-            _ => return Looked::Unknown,
+            (None, None) => return Looked::Unknown,
         };
         let contact = tokio::select! {
             biased;

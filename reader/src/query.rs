@@ -6,9 +6,11 @@
 
 use std::collections::BTreeMap;
 
+use shared::contact_id::ContactId;
+use shared::email::Email;
 use shared::http::Route;
-use shared::identity::{self, CONTACT_ID_UNITS_MAX, Person, Policy};
-use shared::limits::{SLUG_UNITS_MAX, units};
+use shared::identity::{Person, Policy};
+use shared::slug::Slug;
 
 /// What is asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,7 +22,7 @@ pub enum Question {
         /// `type`
         of: Kind,
         /// `slug`
-        slug: String,
+        slug: Slug,
     },
     /// `GET /enrollments/list`
     Enrollments,
@@ -61,15 +63,14 @@ pub fn read(
 }
 
 fn named(query: &BTreeMap<String, String>, complaints: &mut Vec<String>) -> Option<Person> {
-    let email = query.get("email").map(String::as_str);
-    let contact_id = query.get("contactId").map(String::as_str);
-    if let Some(Err(what)) = email.map(identity::check_email) {
-        complaints.push(format!("email: {what}"));
-    }
-    if contact_id.is_some_and(|id| units(id) > CONTACT_ID_UNITS_MAX) {
-        complaints.push(at_most("contactId", CONTACT_ID_UNITS_MAX));
-    }
-    Person::new(email, contact_id)
+    let mut told = |name: &str, what: String| complaints.push(format!("{name}: {what}"));
+    let email = query.get("email").and_then(|email| {
+        Email::parse(email).map_err(|fault| told("email", fault.to_string())).ok()
+    });
+    let contact_id = query.get("contactId").filter(|id| !id.is_empty()).and_then(|id| {
+        ContactId::parse(id).map_err(|fault| told("contactId", fault.to_string())).ok()
+    });
+    Person::of(email, contact_id)
 }
 
 fn aggregate(query: &BTreeMap<String, String>, complaints: &mut Vec<String>) -> Option<Question> {
@@ -87,26 +88,18 @@ fn aggregate(query: &BTreeMap<String, String>, complaints: &mut Vec<String>) -> 
             None
         }
     };
-    let slug = match query.get("slug") {
+    let slug = match query.get("slug").map(|slug| Slug::parse(slug)) {
+        Some(Ok(slug)) => Some(slug),
+        Some(Err(fault)) => {
+            complaints.push(format!("slug: {fault}"));
+            None
+        }
         None => {
             complaints.push("slug: Required".to_owned());
             None
         }
-        Some(slug) if slug.is_empty() => {
-            complaints.push("slug: String must contain at least 1 character(s)".to_owned());
-            None
-        }
-        Some(slug) if units(slug) > SLUG_UNITS_MAX => {
-            complaints.push(at_most("slug", SLUG_UNITS_MAX));
-            None
-        }
-        Some(slug) => Some(slug.clone()),
     };
     Some(Question::Aggregate { of: of?, slug: slug? })
-}
-
-fn at_most(name: &str, units_max: usize) -> String {
-    format!("{name}: String must contain at most {units_max} character(s)")
 }
 
 #[cfg(test)]

@@ -22,7 +22,7 @@ use criterion::Criterion;
 use criterion::measurement::{Measurement as _, WallTime};
 use serde_json::Value;
 use shared::catalog::Catalog;
-use shared::event::EventName;
+use shared::event::{CoursePlace, Event, ModulePlace};
 use shared::facts::{Facts, Happening};
 use shared::milestones::{Values, milestones};
 use shared::properties::PROGRESS_STATE;
@@ -183,13 +183,18 @@ fn slug_of(module: usize) -> String {
 fn completed(module: usize) -> Happening {
     let start: DateTime<Utc> = "2026-01-18T17:30:00Z".parse().unwrap();
     Happening {
-        name: EventName::ModuleCompleted,
         at: start + TimeDelta::minutes(module as i64),
-        pathway: Some(PATHWAY.into()),
-        course: Some(course_of(module)),
-        module: Some(slug_of(module)),
-        source: None,
-        viewed: None,
+        event: Event::ModuleCompleted(place_of(module)),
+    }
+}
+
+fn place_of(module: usize) -> ModulePlace {
+    ModulePlace::InCourse {
+        course: CoursePlace {
+            pathway: PATHWAY.parse().ok(),
+            course: course_of(module).parse().unwrap(),
+        },
+        module: slug_of(module).parse().unwrap(),
     }
 }
 
@@ -210,9 +215,8 @@ fn contact(case: &Case, catalog: &Catalog) -> Values {
     for module in 0..case.modules {
         let done = completed(module);
         let started = Happening {
-            name: EventName::ModuleStarted,
             at: done.at - TimeDelta::minutes(5),
-            ..done.clone()
+            event: Event::ModuleStarted(place_of(module)),
         };
         let marks = match case.marks {
             Marks::Times => vec![started, done],

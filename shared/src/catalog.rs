@@ -5,11 +5,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::Deserialize;
+use serde_json::value::RawValue;
 
-use crate::event::RESERVED_PATHWAY;
 use crate::facts::{Claim, Course, Module, Named, Pathway, Progress, Reached, earliest};
-use crate::limits::{SLUG_UNITS_MAX, is_key, is_listable, units};
+use crate::json;
+use crate::limits::invisible_edge;
+use crate::slug::{Slug, SlugFault};
 
 /// Which modules a course has, and which courses a pathway.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -51,51 +52,42 @@ pub struct CatalogFault {
     pub is_error: bool,
 }
 
-#[derive(Deserialize)]
-struct CourseFile {
-    slug: String,
-    modules: Vec<String>,
-}
-
-#[derive(Deserialize)]
-struct PathwayFile {
-    slug: String,
-    courses: Vec<String>,
-}
-
 impl Catalog {
-    /// Reads a catalog and says all that is wrong with it.
+    /// Reads a catalog and says all that is wrong with it. What is wrong is left out, so that the
+    /// rest can be checked.
     pub fn read(files: &[CatalogFile]) -> (Self, Vec<CatalogFault>) {
         let mut catalog = Self::default();
         let mut faults = Vec::new();
         for file in files {
-            let read = match file.kind {
-                CatalogKind::Course => serde_json::from_str::<CourseFile>(&file.text)
-                    .map(|course| (course.slug, course.modules, &mut catalog.courses)),
-                CatalogKind::Pathway => serde_json::from_str::<PathwayFile>(&file.text)
-                    .map(|pathway| (pathway.slug, pathway.courses, &mut catalog.pathways)),
-            };
-            match read {
-                Err(error) => faults.push(CatalogFault::error(&file.path, error.to_string())),
-                Ok((slug, members, known)) => {
-                    for slug in std::iter::once(&slug).chain(&members) {
-                        if let Some(what) = slug_fault(slug) {
-                            faults.push(CatalogFault::error(&file.path, what));
-                        }
-                    }
-                    if file.kind == CatalogKind::Pathway && slug == RESERVED_PATHWAY {
-                        let what = "'courses' is reserved; hint: give the pathway another slug";
-                        faults.push(CatalogFault::error(&file.path, what.into()));
-                    }
-                    if members.iter().collect::<BTreeSet<_>>().len() < members.len() {
-                        let what = "lists the same slug twice";
-                        faults.push(CatalogFault::warning(&file.path, what.into()));
-                    }
-                    if known.insert(slug.clone(), members).is_some() {
-                        let what = format!("{slug} is defined by another file too");
-                        faults.push(CatalogFault::error(&file.path, what));
-                    }
+            let (slug, members) = match entry(file, &mut faults) {
+                Ok(entry) => entry,
+                Err(what) => {
+                    faults.push(CatalogFault::error(&file.path, what));
+                    continue;
                 }
+            };
+            for slug in std::iter::once(&slug).chain(&members) {
+                if let Some(character) = invisible_edge(slug) {
+                    let what = format!(
+                        "the slug {slug:?} has the invisible character U+{:04X} at its edge, so it \
+                         isn't the slug that it looks like; hint: remove the character",
+                        u32::from(character)
+                    );
+                    faults.push(CatalogFault::warning(&file.path, what));
+                }
+            }
+            if members.iter().collect::<BTreeSet<_>>().len() < members.len() {
+                let what = "lists the same slug twice";
+                faults.push(CatalogFault::warning(&file.path, what.into()));
+            }
+            let known = match file.kind {
+                CatalogKind::Course => &mut catalog.courses,
+                CatalogKind::Pathway => &mut catalog.pathways,
+            };
+            let members = members.into_iter().map(String::from).collect();
+            if known.insert(slug.to_string(), members).is_some() {
+                let what = format!("{slug} is defined by another file too");
+                faults.push(CatalogFault::error(&file.path, what));
             }
         }
         faults.extend(catalog.gaps());
@@ -118,7 +110,7 @@ impl Catalog {
             }
             for course in courses.iter().filter(|course| !self.courses.contains_key(*course)) {
                 let what = format!(
-                    "the pathway names the course {course}, which no file defines, so it is never \
+                    "the pathway names the course {course:?}, which no file defines, so it is never \
                      completed"
                 );
                 gaps.push(CatalogFault::warning(slug, what));
@@ -215,17 +207,46 @@ fn keep_time(derived: Reached, stored: Option<Reached>) -> Reached {
     Reached { at: derived.at.or(stored.and_then(|stored| stored.at)) }
 }
 
-fn slug_fault(slug: &str) -> Option<String> {
-    if slug.is_empty() {
-        Some("holds an empty slug".into())
-    } else if units(slug) > SLUG_UNITS_MAX {
-        Some("holds a slug of more than 200 characters".into())
-    } else if !is_listable(slug) {
-        Some(format!("the slug {slug:?} holds ';' or a control character"))
-    } else if !is_key(slug) {
-        Some(format!("the slug {slug:?} is reserved; hint: give it another one"))
-    } else {
-        None
+/// The slug of a file, and the slugs that it lists. A listed slug that is wrong is left out, and
+/// told.
+///
+/// # Errors
+/// What is wrong with the file as a whole.
+fn entry(file: &CatalogFile, faults: &mut Vec<CatalogFault>) -> Result<(Slug, Vec<Slug>), String> {
+    let list = match file.kind {
+        CatalogKind::Course => "modules",
+        CatalogKind::Pathway => "courses",
+    };
+    let document = json::document(file.text.as_bytes()).map_err(|error| error.to_string())?;
+    let file_members = json::members(document, ["slug", list]).ok_or("is not a JSON object")?;
+    let text = |value: &RawValue| json::text(value).ok_or("holds a slug that is not a text");
+    let slug = text(file_members.get("slug").ok_or("has no slug")?)?;
+    let slug = match file.kind {
+        CatalogKind::Course => Slug::parse(&slug),
+        CatalogKind::Pathway => Slug::parse_pathway(&slug),
+    }
+    .map_err(|fault| told(&slug, fault))?;
+    let listed = file_members
+        .get(list)
+        .and_then(json::elements)
+        .ok_or_else(|| format!("has no list of {list}"))?;
+    let mut members = Vec::with_capacity(listed.len());
+    for listed in listed {
+        let listed = text(listed)?;
+        match Slug::parse(&listed) {
+            Ok(slug) => members.push(slug),
+            Err(fault) => faults.push(CatalogFault::error(&file.path, told(&listed, fault))),
+        }
+    }
+    Ok((slug, members))
+}
+
+fn told(slug: &str, fault: SlugFault) -> String {
+    match fault {
+        SlugFault::Empty => "holds an empty slug".into(),
+        SlugFault::TooLong => "holds a slug of more than 200 characters".into(),
+        SlugFault::Character => format!("the slug {slug:?} {fault}"),
+        SlugFault::Reserved => format!("{fault}; hint: give the pathway another slug"),
     }
 }
 

@@ -9,15 +9,15 @@
 
 use std::collections::BTreeMap;
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, SubsecRound, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::event::{EventName, Page, RESERVED_PATHWAY};
+use crate::event::{Event, EventName, Fields, Page, Ts};
 use crate::facts::Happening;
 use crate::identity::{Person, sha256_hex};
-use crate::limits::{is_key, is_listable};
 use crate::ports::Outgoing;
-use crate::state::{instant, time_of};
+use crate::slug::{Slug, SlugFault};
+use crate::state::instant;
 
 /// The newest version that this code reads.
 pub const VERSION: u64 = REPAIR_VERSION;
@@ -146,17 +146,37 @@ impl Envelope {
         let group = self.person.group();
         Outgoing {
             body: self.body(),
-            deduplication_id: deduplication_id(&group, &self.id),
+            deduplication_id: deduplication_id(&group, &self.unique_id()),
             group,
             attributes: BTreeMap::new(),
         }
+    }
+
+    /// What is equal for two envelopes only if they are the same event under the same id: the id
+    /// with what the event says. Two events under one id are two.
+    ///
+    /// A time that only stands in for the event's own, which is the time of receipt, is not part of
+    /// it: an event that is sent twice says the same twice.
+    pub fn unique_id(&self) -> String {
+        let says = match &self.content {
+            Content::Event(happening) => {
+                let mut event = WireEvent::of(happening);
+                if happening.at == self.accepted_at.trunc_subsecs(3) {
+                    event.at.clear();
+                }
+                serde_json::to_string(&event).unwrap_or_default()
+            }
+            Content::Recompute => "recompute".to_owned(),
+            Content::Forget => "forget".to_owned(),
+        };
+        format!("{}\n{says}", self.id)
     }
 
     /// The JSON body.
     pub fn body(&self) -> String {
         let (v, kind, event) = match &self.content {
             Content::Event(happening) => {
-                (EVENT_VERSION, Kind::Event, Some(WireEvent::of(happening.clone())))
+                (EVENT_VERSION, Kind::Event, Some(WireEvent::of(happening)))
             }
             Content::Recompute => (REPAIR_VERSION, Kind::Recompute, None),
             Content::Forget => (REPAIR_VERSION, Kind::Forget, None),
@@ -214,46 +234,68 @@ impl Envelope {
 }
 
 impl WireEvent {
-    fn of(happening: Happening) -> Self {
-        let Happening { name, at, pathway, course, module, source, viewed } = happening;
+    fn of(happening: &Happening) -> Self {
+        let Fields { pathway, course, module, source, page } = happening.event.fields();
         Self {
-            name: name.as_str().to_owned(),
-            at: instant(at),
-            pathway,
-            course,
-            module,
+            name: happening.event.name().as_str().to_owned(),
+            at: instant(happening.at),
+            pathway: pathway.map(String::from),
+            course: course.map(String::from),
+            module: module.map(String::from),
             source,
-            viewed: viewed.map(|Page { content_type, slug }| WirePage { content_type, slug }),
+            viewed: page
+                .map(|Page { content_type, slug }| WirePage { content_type, slug: slug.into() }),
         }
     }
 
     fn opened(self) -> Result<Happening, OpenFault> {
         let Self { name, at, pathway, course, module, source, viewed } = self;
-        let fits = |slug: &String| !slug.is_empty() && is_listable(slug) && is_key(slug);
-        if pathway.as_deref() == Some(RESERVED_PATHWAY)
-            || ![&pathway, &course, &module].into_iter().flatten().all(fits)
-        {
-            return Err(OpenFault::Invalid("it has a slug that the state can't hold".into()));
-        }
-        Ok(Happening {
-            name: EventName::from_wire(&name)
-                .ok_or_else(|| OpenFault::Invalid("there is no such event".into()))?,
-            at: time(&at, "event.at")?,
+        let name = EventName::from_wire(&name)
+            .ok_or_else(|| OpenFault::Invalid("there is no such event".into()))?;
+        let page = match viewed {
+            Some(WirePage { content_type, slug }) => {
+                slug_of(Some(slug), "viewed.slug")?.map(|slug| Page { content_type, slug })
+            }
+            None => None,
+        };
+        let pathway = slug_of(pathway, "pathway")?
+            .map(Slug::of_a_pathway)
+            .transpose()
+            .map_err(|fault| invalid("pathway", fault))?;
+        let fields = Fields {
             pathway,
-            course,
-            module,
+            course: slug_of(course, "course")?,
+            module: slug_of(module, "module")?,
             source,
-            viewed: viewed.map(|WirePage { content_type, slug }| Page { content_type, slug }),
-        })
+            page,
+        };
+        let event = Event::build(name, fields)
+            .map_err(|missing| OpenFault::Invalid(missing.to_string()))?;
+        Ok(Happening { at: time(&at, "event.at")?, event })
     }
 }
 
-fn time(text: &str, what: &str) -> Result<DateTime<Utc>, OpenFault> {
-    time_of(text).ok_or_else(|| OpenFault::Invalid(format!("{what} is no time")))
+/// The slug of a message. An earlier version kept white space that no slug has any more; what was
+/// nothing else was no slug.
+fn slug_of(text: Option<String>, what: &str) -> Result<Option<Slug>, OpenFault> {
+    match text.as_deref().map(Slug::parse).transpose() {
+        Err(SlugFault::Empty) => Ok(None),
+        parsed => parsed.map_err(|fault| invalid(what, fault)),
+    }
 }
 
-/// `MessageDeduplicationId`: the same event of the same person counts once, whoever else uses the
-/// same event id.
-pub fn deduplication_id(group: &str, event_id: &str) -> String {
-    sha256_hex(&format!("{group}\n{event_id}"))
+fn invalid(what: &str, fault: SlugFault) -> OpenFault {
+    OpenFault::Invalid(format!("event.{what}: {fault}"))
+}
+
+fn time(text: &str, what: &str) -> Result<DateTime<Utc>, OpenFault> {
+    match Ts::read(text) {
+        Ts::Read(time) => Ok(time),
+        Ts::Missing | Ts::Unreadable => Err(OpenFault::Invalid(format!("{what} is no time"))),
+    }
+}
+
+/// A `MessageDeduplicationId`: the same for the same id in the same group, and for nothing else.
+pub fn deduplication_id(group: &str, id: &str) -> String {
+    sha256_hex(&format!("{group}\n{id}"))
 }

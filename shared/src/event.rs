@@ -1,38 +1,147 @@
-//! What an event is: the seven names, what each carries, and which time counts.
+//! What an event is: the seven events with exactly the fields that each needs, and which time counts.
 //!
-//! `submission` makes events out of bytes; this is the only form in which one exists from there on.
+//! [`submission`](crate::submission) reads [`Fields`] out of a body, [`envelope`](crate::envelope)
+//! out of a message; [`Event::build`] is the one place where fields become an [`Event`].
+//!
+//! **Invariant**: an [`Event`] has all that its facts need. What is missing is an answer of
+//! [`Event::build`], never a field that a later step finds empty.
 
-use chrono::{DateTime, Months, SubsecRound, TimeDelta, Utc};
+use chrono::{DateTime, Months, SubsecRound, TimeDelta, Timelike, Utc};
 
 use crate::identity::Person;
+use crate::slug::Slug;
+use crate::state::time_of;
 
-/// The pathway slug that would collide with the state's key for standalone courses.
-pub const RESERVED_PATHWAY: &str = "courses";
 /// How far in the future an event's own time may lie, for clocks that run ahead.
 pub const FUTURE_MAX: TimeDelta = TimeDelta::minutes(5);
 /// How far in the past an event's own time may lie, in months.
 pub const PAST_MONTHS_MAX: u32 = 60;
 
-/// A valid event, as the page sent it.
+/// An event.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Event {
-    /// What happened.
+pub enum Event {
+    /// A contact starts a module.
+    ModuleStarted(ModulePlace),
+    /// A contact completes a module.
+    ModuleCompleted(ModulePlace),
+    /// A contact enrolls in a pathway.
+    PathwayEnrolled {
+        /// The pathway.
+        pathway: Slug,
+        /// Where the enrollment came from.
+        source: Option<String>,
+    },
+    /// Somebody claims that a pathway is complete.
+    PathwayCompleted {
+        /// The pathway.
+        pathway: Slug,
+    },
+    /// A contact enrolls in a course.
+    CourseEnrolled {
+        /// The course.
+        course: CoursePlace,
+        /// Where the enrollment came from.
+        source: Option<String>,
+    },
+    /// Somebody claims that a course is complete.
+    CourseCompleted {
+        /// The course.
+        course: CoursePlace,
+    },
+    /// A contact views a page.
+    PageViewed {
+        /// The page.
+        page: Page,
+        /// Where the page belongs, as far as the event says so.
+        within: Mentioned,
+    },
+}
+
+/// A course, and the pathway that it's taken in unless it's standalone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CoursePlace {
+    /// The pathway; `None` for a standalone course.
+    pub pathway: Option<Slug>,
+    /// The course.
+    pub course: Slug,
+}
+
+/// Which module an event is about.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ModulePlace {
+    /// A module of a course.
+    InCourse {
+        /// The course.
+        course: CoursePlace,
+        /// The module.
+        module: Slug,
+    },
+    /// A module of a flat pathway.
+    Flat {
+        /// The pathway.
+        pathway: Slug,
+        /// The module.
+        module: Slug,
+    },
+    /// No module, or a module of neither a pathway nor a course: activity only.
+    ActivityOnly(Mentioned),
+}
+
+/// Slugs that an event mentions.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Mentioned {
+    /// A pathway.
+    pub pathway: Option<Slug>,
+    /// A course.
+    pub course: Option<Slug>,
+    /// A module.
+    pub module: Option<Slug>,
+}
+
+/// A page that was viewed.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Page {
+    /// `payload.content_type`: `course`, `module`, `pathway` or anything else.
+    pub content_type: String,
+    /// `payload.slug`.
+    pub slug: Slug,
+}
+
+/// All that a body or a message may say of an event; which of it an event needs, its name decides.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Fields {
+    /// The pathway.
+    pub pathway: Option<Slug>,
+    /// The course.
+    pub course: Option<Slug>,
+    /// The module.
+    pub module: Option<Slug>,
+    /// Where an enrollment came from.
+    pub source: Option<String>,
+    /// The page.
+    pub page: Option<Page>,
+}
+
+/// A field that an event of this name can't be without.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("{} needs {what}", name.as_str())]
+pub struct Missing {
+    /// The event.
     pub name: EventName,
+    /// The field, by its name in a body.
+    pub what: &'static str,
+}
+
+/// A valid event as a page sent it: what happened, and what the sender says beside it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SentEvent {
+    /// What happened.
+    pub event: Event,
     /// The id that the client made, if it made one.
     pub id: Option<String>,
-    /// Whom the body names, if anybody.
+    /// The person that the body names, if it names one.
     pub contact: Option<Person>,
-    /// The pathway it happened in.
-    pub pathway: Option<String>,
-    /// The course it happened in.
-    pub course: Option<String>,
-    /// The module it is about.
-    pub module: Option<String>,
-    /// Where an enrolment came from.
-    pub source: Option<String>,
-    /// The page of a page view.
-    pub viewed: Option<Page>,
-    /// `payload.ts` as it came; [`Event::when`] decides whether it counts.
+    /// `payload.ts` as it came; [`Ts::when`] decides whether it counts.
     pub ts: Ts,
 }
 
@@ -53,15 +162,6 @@ pub enum EventName {
     CourseCompleted,
     /// `learning_page_viewed`
     PageViewed,
-}
-
-/// A page that was viewed.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Page {
-    /// `payload.content_type`: `course`, `module`, `pathway` or anything else.
-    pub content_type: String,
-    /// `payload.slug`.
-    pub slug: String,
 }
 
 /// `payload.ts` before it is judged.
@@ -95,6 +195,131 @@ pub enum TimeReplaced {
     Future,
     /// It lies more than five years in the past.
     Past,
+}
+
+impl Event {
+    /// The event that these fields make.
+    ///
+    /// # Errors
+    /// [`Missing`].
+    pub fn build(name: EventName, fields: Fields) -> Result<Self, Missing> {
+        let Fields { pathway, course, module, source, page } = fields;
+        let needs = |what| Missing { name, what };
+        Ok(match name {
+            EventName::ModuleStarted => {
+                Self::ModuleStarted(ModulePlace::of(Mentioned { pathway, course, module }))
+            }
+            EventName::ModuleCompleted => {
+                Self::ModuleCompleted(ModulePlace::of(Mentioned { pathway, course, module }))
+            }
+            EventName::PathwayEnrolled => {
+                Self::PathwayEnrolled { pathway: pathway.ok_or(needs("pathway_slug"))?, source }
+            }
+            EventName::PathwayCompleted => {
+                Self::PathwayCompleted { pathway: pathway.ok_or(needs("pathway_slug"))? }
+            }
+            EventName::CourseEnrolled => {
+                let course = course.ok_or(needs("course_slug"))?;
+                Self::CourseEnrolled { course: CoursePlace { pathway, course }, source }
+            }
+            EventName::CourseCompleted => {
+                let course = course.ok_or(needs("course_slug"))?;
+                Self::CourseCompleted { course: CoursePlace { pathway, course } }
+            }
+            EventName::PageViewed => Self::PageViewed {
+                page: page.ok_or(needs("payload.content_type and payload.slug"))?,
+                within: Mentioned { pathway, course, module },
+            },
+        })
+    }
+
+    /// Its name.
+    pub fn name(&self) -> EventName {
+        match self {
+            Self::ModuleStarted(_) => EventName::ModuleStarted,
+            Self::ModuleCompleted(_) => EventName::ModuleCompleted,
+            Self::PathwayEnrolled { .. } => EventName::PathwayEnrolled,
+            Self::PathwayCompleted { .. } => EventName::PathwayCompleted,
+            Self::CourseEnrolled { .. } => EventName::CourseEnrolled,
+            Self::CourseCompleted { .. } => EventName::CourseCompleted,
+            Self::PageViewed { .. } => EventName::PageViewed,
+        }
+    }
+
+    /// The pathway that it mentions.
+    pub fn pathway(&self) -> Option<&Slug> {
+        let [pathway, ..] = self.slugs();
+        pathway
+    }
+
+    /// The course that it mentions.
+    pub fn course(&self) -> Option<&Slug> {
+        let [_, course, _] = self.slugs();
+        course
+    }
+
+    /// The module that it mentions.
+    pub fn module(&self) -> Option<&Slug> {
+        let [.., module] = self.slugs();
+        module
+    }
+
+    /// Its fields: [`Event::build`] makes the event of them again.
+    pub fn fields(&self) -> Fields {
+        let [pathway, course, module] = self.slugs().map(|slug| slug.cloned());
+        let (source, page) = match self {
+            Self::PathwayEnrolled { source, .. } | Self::CourseEnrolled { source, .. } => {
+                (source.clone(), None)
+            }
+            Self::PageViewed { page, .. } => (None, Some(page.clone())),
+            Self::ModuleStarted(_)
+            | Self::ModuleCompleted(_)
+            | Self::PathwayCompleted { .. }
+            | Self::CourseCompleted { .. } => (None, None),
+        };
+        Fields { pathway, course, module, source, page }
+    }
+
+    /// Pathway, course and module.
+    fn slugs(&self) -> [Option<&Slug>; 3] {
+        match self {
+            Self::ModuleStarted(place) | Self::ModuleCompleted(place) => match place {
+                ModulePlace::InCourse { course: CoursePlace { pathway, course }, module } => {
+                    [pathway.as_ref(), Some(course), Some(module)]
+                }
+                ModulePlace::Flat { pathway, module } => [Some(pathway), None, Some(module)],
+                ModulePlace::ActivityOnly(mentioned) => mentioned.slugs(),
+            },
+            Self::PathwayEnrolled { pathway, .. } | Self::PathwayCompleted { pathway } => {
+                [Some(pathway), None, None]
+            }
+            Self::CourseEnrolled { course: CoursePlace { pathway, course }, .. }
+            | Self::CourseCompleted { course: CoursePlace { pathway, course } } => {
+                [pathway.as_ref(), Some(course), None]
+            }
+            Self::PageViewed { within, .. } => within.slugs(),
+        }
+    }
+}
+
+impl Mentioned {
+    fn slugs(&self) -> [Option<&Slug>; 3] {
+        [self.pathway.as_ref(), self.course.as_ref(), self.module.as_ref()]
+    }
+}
+
+impl ModulePlace {
+    fn of(mentioned: Mentioned) -> Self {
+        match mentioned {
+            Mentioned { pathway, course: Some(course), module: Some(module) } => {
+                Self::InCourse { course: CoursePlace { pathway, course }, module }
+            }
+            Mentioned { pathway: Some(pathway), course: None, module: Some(module) } => {
+                Self::Flat { pathway, module }
+            }
+            activity => Self::ActivityOnly(activity),
+        }
+    }
 }
 
 impl EventName {
@@ -140,23 +365,37 @@ impl TimeReplaced {
     }
 }
 
-impl Event {
-    /// When it happened: its own time, however late it comes; the receive time where its own is
-    /// missing, unreadable or absurd.
-    pub fn when(&self, received_at: DateTime<Utc>) -> When {
-        let replaced = match self.ts {
-            Ts::Missing => TimeReplaced::Missing,
-            Ts::Unreadable => TimeReplaced::Unreadable,
-            Ts::Read(at) if at > received_at + FUTURE_MAX => TimeReplaced::Future,
-            Ts::Read(at)
+impl Ts {
+    /// The time that a text gives.
+    pub fn read(text: &str) -> Self {
+        time_of(text).map_or(Self::Unreadable, |time| Self::Read(without_leap_second(time)))
+    }
+
+    /// When an event with this time happened: at its own time, however late it comes; at the
+    /// receive time where its own is missing, unreadable or absurd.
+    pub fn when(self, received_at: DateTime<Utc>) -> When {
+        let replaced = match self {
+            Self::Missing => TimeReplaced::Missing,
+            Self::Unreadable => TimeReplaced::Unreadable,
+            Self::Read(at) if at > received_at + FUTURE_MAX => TimeReplaced::Future,
+            Self::Read(at)
                 if received_at
                     .checked_sub_months(Months::new(PAST_MONTHS_MAX))
                     .is_some_and(|oldest| at < oldest) =>
             {
                 TimeReplaced::Past
             }
-            Ts::Read(at) => return When { at, replaced: None },
+            Self::Read(at) => return When { at, replaced: None },
         };
         When { at: received_at.trunc_subsecs(3), replaced: Some(replaced) }
+    }
+}
+
+/// Second 60 is read as second 59.999: browsers can't read it, and a state holds it.
+pub(crate) fn without_leap_second(time: DateTime<Utc>) -> DateTime<Utc> {
+    if time.nanosecond() < 1_000_000_000 {
+        time
+    } else {
+        time.with_nanosecond(999_000_000).unwrap_or(time)
     }
 }

@@ -10,29 +10,20 @@ use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
 
 use crate::by_slug::BySlug;
-use crate::event::{EventName, Page};
+use crate::event::{CoursePlace, Event, ModulePlace, Page};
 use crate::properties::VIEWED_TYPES;
+use crate::slug::Slug;
 
 /// The source of an enrolment that only a module event implies.
 pub const IMPLIED_SOURCE: &str = "module_event";
 
-/// What an event says once its identity and its time are settled: the part that crosses the queue.
+/// An event with the time that counts: the part that crosses the queue.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Happening {
-    /// What happened.
-    pub name: EventName,
     /// When.
     pub at: DateTime<Utc>,
-    /// The pathway it happened in.
-    pub pathway: Option<String>,
-    /// The course it happened in.
-    pub course: Option<String>,
-    /// The module it is about.
-    pub module: Option<String>,
-    /// Where an enrolment came from.
-    pub source: Option<String>,
-    /// The page of a page view.
-    pub viewed: Option<Page>,
+    /// What happened.
+    pub event: Event,
 }
 
 /// All that one event, or all events of one contact in a batch, have to say.
@@ -55,8 +46,10 @@ pub struct Facts {
 pub struct Viewed {
     /// When.
     pub at: DateTime<Utc>,
-    /// Which page.
-    pub page: Page,
+    /// What kind of page.
+    pub content_type: String,
+    /// Which page. A portal may hold a text here that is no slug.
+    pub slug: String,
 }
 
 /// A claim that a pathway or a course is complete.
@@ -158,51 +151,40 @@ pub struct Enrolment {
 impl Facts {
     /// What one event says.
     pub fn of(happening: &Happening) -> Self {
-        let Happening { name, at, pathway, course, module, source, viewed } = happening;
+        let Happening { at, event } = happening;
         let mut facts = Self { activity: Some(*at), ..Self::default() };
-        match name {
-            EventName::PathwayEnrolled => {
-                if let Some(pathway) = pathway {
-                    facts.progress.pathways.get_or_default(pathway).enrolled =
-                        Some(Enrolment { at: Some(*at), source: source.clone() });
+        match event {
+            Event::PathwayEnrolled { pathway, source } => {
+                let enrolment = Enrolment { at: Some(*at), source: source.clone() };
+                facts.progress.enrol(Some(pathway), None, enrolment);
+            }
+            Event::CourseEnrolled { course: CoursePlace { pathway, course }, source } => {
+                let enrolment = Enrolment { at: Some(*at), source: source.clone() };
+                facts.progress.enrol(pathway.as_deref(), Some(course), enrolment);
+            }
+            Event::ModuleStarted(place) => {
+                if let Some(module) = facts.progress.reach(place, *at) {
+                    module.started = Some(Reached { at: Some(*at) });
                 }
             }
-            EventName::CourseEnrolled => {
-                if let Some(course) = course {
-                    let enrolment = Enrolment { at: Some(*at), source: source.clone() };
-                    facts.progress.enrol(pathway.as_deref(), Some(course), enrolment);
+            Event::ModuleCompleted(place) => {
+                if let Some(module) = facts.progress.reach(place, *at) {
+                    module.completed = Some(Reached { at: Some(*at) });
                 }
             }
-            EventName::ModuleStarted | EventName::ModuleCompleted => {
-                let (pathway, course) = (pathway.as_deref(), course.as_deref());
-                if let Some(module) = module
-                    && let Some(modules) = facts.progress.modules(pathway, course)
-                {
-                    let slot = modules.get_or_default(module);
-                    let reached = Some(Reached { at: Some(*at) });
-                    if *name == EventName::ModuleStarted {
-                        slot.started = reached;
-                    } else {
-                        slot.completed = reached;
-                    }
-                    let enrolment =
-                        Enrolment { at: Some(*at), source: Some(IMPLIED_SOURCE.to_owned()) };
-                    facts.progress.enrol(pathway, course, enrolment);
+            Event::PageViewed { page, within: _ } => {
+                // Another type is activity only: HubSpot's enumeration lacks it.
+                if VIEWED_TYPES.contains(&page.content_type.as_str()) {
+                    let Page { content_type, slug } = page.clone();
+                    facts.viewed = Some(Viewed { at: *at, content_type, slug: slug.into() });
                 }
             }
-            EventName::PageViewed => {
-                facts.viewed = viewed
-                    .clone()
-                    .filter(|page| VIEWED_TYPES.contains(&page.content_type.as_str()))
-                    .map(|page| Viewed { at: *at, page });
+            Event::PathwayCompleted { pathway } => {
+                facts.claims.insert(Claim::Pathway(pathway.to_string()));
             }
-            EventName::PathwayCompleted => {
-                facts.claims.extend(pathway.clone().map(Claim::Pathway));
-            }
-            EventName::CourseCompleted => {
-                facts.claims.extend(
-                    course.clone().map(|course| Claim::Course { pathway: pathway.clone(), course }),
-                );
+            Event::CourseCompleted { course: CoursePlace { pathway, course } } => {
+                let pathway = pathway.as_ref().map(Slug::to_string);
+                facts.claims.insert(Claim::Course { pathway, course: course.to_string() });
             }
         }
         facts
@@ -299,16 +281,21 @@ impl Progress {
         courses.get_or_default(course)
     }
 
-    /// Where the modules of a course or of a flat pathway stand; `None` if neither is named.
-    fn modules(
-        &mut self,
-        pathway: Option<&str>,
-        course: Option<&str>,
-    ) -> Option<&mut BySlug<Module>> {
-        match (pathway, course) {
-            (pathway, Some(course)) => Some(&mut self.course(pathway, course).modules),
-            (Some(pathway), None) => Some(&mut self.pathways.get_or_default(pathway).modules),
-            (None, None) => None,
+    /// Enrolls in whatever a module event implies. The module's own place; `None` where the event
+    /// is activity only.
+    fn reach(&mut self, place: &ModulePlace, at: DateTime<Utc>) -> Option<&mut Module> {
+        let enrolment = Enrolment { at: Some(at), source: Some(IMPLIED_SOURCE.to_owned()) };
+        match place {
+            ModulePlace::InCourse { course: CoursePlace { pathway, course }, module } => {
+                self.enrol(pathway.as_deref(), Some(course), enrolment);
+                Some(self.course(pathway.as_deref(), course).modules.get_or_default(module))
+            }
+            ModulePlace::Flat { pathway, module } => {
+                self.enrol(Some(pathway), None, enrolment);
+                let pathway = self.pathways.get_or_default(pathway);
+                Some(pathway.modules.get_or_default(module))
+            }
+            ModulePlace::ActivityOnly(_) => None,
         }
     }
 

@@ -92,10 +92,17 @@ impl Request {
                 .with("access-control-max-age", PREFLIGHT_MAX_AGE_S.to_string()));
         }
         let (method, route) = find(&self.path).ok_or_else(|| Response::error(404, "Not found"))?;
-        if self.method != method {
-            return Err(Response::error(405, "Method not allowed").with("allow", method.into()));
+        let is_allowed = self.method == method || (self.is_head() && method == "GET");
+        if !is_allowed {
+            let allow = if method == "GET" { "GET, HEAD" } else { method };
+            return Err(Response::error(405, "Method not allowed").with("allow", allow.into()));
         }
         Ok(route)
+    }
+
+    /// Whether only the headers are asked for. It is answered wherever `GET` is.
+    pub fn is_head(&self) -> bool {
+        self.method == "HEAD"
     }
 }
 
@@ -106,18 +113,20 @@ impl std::fmt::Debug for Request {
     }
 }
 
-/// Method and route of a path, which may begin with one stage segment.
+/// Method and route of a path, which may begin with one stage segment. Empty segments, as a slash
+/// at the end or a doubled one makes them, don't count.
 fn find(path: &str) -> Option<(&'static str, Route)> {
-    let exact = |path: &str| {
-        let known = ROUTES.into_iter().find(|(known, ..)| path.eq_ignore_ascii_case(known));
-        known.map(|(_, method, route)| (method, route))
-    };
-    let behind_stage = || {
-        let rest = path.strip_prefix('/')?;
-        let (stage, _) = rest.split_once('/').filter(|(stage, _)| !stage.is_empty())?;
-        exact(&rest[stage.len()..])
-    };
-    exact(path).or_else(behind_stage)
+    let segments: Vec<&str> =
+        path.strip_prefix('/')?.split('/').filter(|segment| !segment.is_empty()).collect();
+    ROUTES.into_iter().find_map(|(known, method, route)| {
+        let known = known.split('/').skip(1);
+        let is_known = |found: &[&str]| {
+            found.len() == known.clone().count()
+                && found.iter().zip(known.clone()).all(|(a, b)| a.eq_ignore_ascii_case(b))
+        };
+        let behind_stage = || segments.split_first().is_some_and(|(_stage, rest)| is_known(rest));
+        (is_known(&segments) || behind_stage()).then_some((method, route))
+    })
 }
 
 impl Response {
@@ -146,6 +155,12 @@ impl Response {
     pub fn health(now: DateTime<Utc>) -> Self {
         let timestamp = now.to_rfc3339_opts(SecondsFormat::Millis, true);
         Self::json(200, &json!({ "status": "healthy", "timestamp": timestamp }))
+    }
+
+    /// The answer to this request: one to `HEAD` has no body.
+    #[must_use]
+    pub fn to(self, request: &Request) -> Self {
+        if request.is_head() { self.body(String::new()) } else { self }
     }
 
     fn empty(status: u16) -> Self {
@@ -225,10 +240,25 @@ mod tests {
 
     #[test]
     fn a_path_that_only_ends_alike_is_unknown() {
-        for path in ["/xevents/track", "/events/track/", "//events/track", "/a/b/events/track", "/"]
-        {
+        for path in ["/xevents/track", "/events/tracks", "/a/b/events/track", "/track", "/", ""] {
             assert_eq!(route("POST", path), Err(404), "{path}");
         }
+    }
+
+    #[test]
+    fn an_empty_segment_of_a_path_does_not_count() {
+        for path in ["/events/track/", "//events/track", "/prod//Events/track//"] {
+            assert_eq!(route("POST", path), Ok(Route::Track), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_head_request_is_answered_wherever_a_get_is() {
+        assert_eq!(route("HEAD", "/api/health"), Ok(Route::Health));
+        assert_eq!(route("HEAD", "/prod/progress/read/"), Ok(Route::ProgressRead));
+        assert_eq!(route("HEAD", "/events/track"), Err(405));
+        let request = Request { method: "HEAD".into(), ..Request::default() };
+        assert_eq!(Response::health(DateTime::UNIX_EPOCH).to(&request).body, "");
     }
 
     #[test]

@@ -10,15 +10,13 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::{DateTime, Utc};
 use hmac::{Hmac, KeyInit, Mac};
-use serde_json::{Map, Value};
+use serde_json::Number;
+use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
-use crate::limits::units;
-
-/// The longest e-mail, in UTF-16 units.
-pub const EMAIL_UNITS_MAX: usize = 255;
-/// The longest contact id, in UTF-16 units.
-pub const CONTACT_ID_UNITS_MAX: usize = 50;
+use crate::contact_id::{ContactId, RecordId};
+use crate::email::Email;
+use crate::json::{self, Members};
 
 /// The longest token, in bytes: API Gateway's limit on all headers together is 10,240. A batch has
 /// room for a longer one, and each of its events would have it hashed.
@@ -27,35 +25,67 @@ pub const TOKEN_BYTES_MAX: usize = 8_192;
 const ISSUER: &str = "hedgehog-learn";
 const AUDIENCE: &str = "hedgehog-learn-frontend";
 
+/// The claims that count.
+const CLAIMS: [&str; 6] = ["iss", "aud", "exp", "nbf", "email", "contactId"];
+/// JavaScript's `Number.MAX_SAFE_INTEGER`.
+const WHOLE_MAX: f64 = 9_007_199_254_740_991.0;
+
 /// Somebody: an e-mail, a contact id, or both.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Person {
-    email: Option<String>,
-    contact_id: Option<String>,
+    email: Option<Email>,
+    contact_id: Option<ContactId>,
 }
 
 impl Person {
-    /// Somebody by an e-mail (trimmed and lower-cased here) or a contact id; empty texts are
-    /// absent ones, and nobody is `None`.
-    pub fn new(email: Option<&str>, contact_id: Option<&str>) -> Option<Self> {
-        let email = email.map(|e| e.trim().to_lowercase()).filter(|e| !e.is_empty());
-        let contact_id = contact_id.filter(|id| !id.is_empty()).map(str::to_owned);
+    /// Somebody by an e-mail, a contact id or both; nobody is `None`.
+    pub fn of(email: Option<Email>, contact_id: Option<ContactId>) -> Option<Self> {
         (email.is_some() || contact_id.is_some()).then_some(Self { email, contact_id })
     }
 
-    /// The lower-cased e-mail.
+    /// Somebody by texts that nobody waits to hear a complaint about, such as a contact's own
+    /// properties or a token's claims: a text that is no e-mail or no contact id is an absent one.
+    pub fn new(email: Option<&str>, contact_id: Option<&str>) -> Option<Self> {
+        let email = email.and_then(|email| Email::parse(email).ok());
+        let contact_id = contact_id.and_then(|id| ContactId::parse(id).ok());
+        Self::of(email, contact_id)
+    }
+
+    /// Somebody by a name that a person typed: an e-mail if it has an `@`, else a contact id.
+    ///
+    /// # Errors
+    /// What is wrong with the name, without the name.
+    pub fn typed(name: &str) -> Result<Self, String> {
+        let (email, contact_id) = if name.contains('@') {
+            (Some(Email::parse(name).map_err(|fault| fault.to_string())?), None)
+        } else {
+            (None, Some(ContactId::parse(name).map_err(|fault| fault.to_string())?))
+        };
+        Ok(Self { email, contact_id })
+    }
+
+    /// The canonical e-mail.
     pub fn email(&self) -> Option<&str> {
-        self.email.as_deref()
+        self.email.as_ref().map(Email::as_str)
     }
 
-    /// The contact id as given: HubSpot's record id, if it is one.
+    /// The contact id as given, whether or not a contact can have it.
     pub fn contact_id(&self) -> Option<&str> {
-        self.contact_id.as_deref()
+        self.contact_id.as_ref().map(ContactId::as_str)
     }
 
-    /// The contact id, if it can be one of HubSpot's record ids: digits only.
-    pub fn record_id(&self) -> Option<&str> {
-        self.contact_id().filter(|id| id.bytes().all(|byte| byte.is_ascii_digit()))
+    /// The contact id, if it can be one of HubSpot's record ids: the only form of an id that is
+    /// sent there.
+    pub fn record_id(&self) -> Option<&RecordId> {
+        match &self.contact_id {
+            Some(ContactId::Record(id)) => Some(id),
+            Some(ContactId::Other(_)) | None => None,
+        }
+    }
+
+    /// Whether there is a contact id that no contact can have beside an e-mail, which serves alone.
+    pub fn has_ignored_id(&self) -> bool {
+        self.email.is_some() && matches!(self.contact_id, Some(ContactId::Other(_)))
     }
 
     /// The message group: the SHA-256, in hex, of the e-mail, or of the contact id where there is
@@ -99,9 +129,9 @@ pub fn identify(
     named: Option<&Person>,
     now: DateTime<Utc>,
 ) -> Result<Option<Person>, InvalidToken> {
-    let claims = token.and_then(|token| verify(token, secret?, now));
-    match (claims, policy) {
-        (Some(claims), _) => Ok(person_of(&claims)),
+    let verified = token.and_then(|token| verify(token, secret?, now));
+    match (verified, policy) {
+        (Some(person), _) => Ok(person),
         (None, Policy::Open) => Ok(named.cloned()),
         (None, Policy::Signed) if token.is_some() => Err(InvalidToken),
         (None, Policy::Signed) => Ok(None),
@@ -114,80 +144,58 @@ pub fn bearer(authorization: &str) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
-fn person_of(claims: &Map<String, Value>) -> Option<Person> {
-    let text = |name: &str| claims.get(name).and_then(Value::as_str);
-    let email = text("email").filter(|email| check_email(email.trim()).is_ok());
-    let contact_id = text("contactId").filter(|id| units(id) <= CONTACT_ID_UNITS_MAX);
-    Person::new(email, contact_id)
+/// The digits of a whole number, as JavaScript writes it.
+fn digits(number: &Number) -> Option<String> {
+    let whole = |number: &f64| number.fract() == 0.0 && (0.0..=WHOLE_MAX).contains(number);
+    match number.as_u64() {
+        Some(number) => Some(number.to_string()),
+        None => number.as_f64().filter(whole).map(|number| format!("{number:.0}")),
+    }
 }
 
-fn verify(token: &str, secret: &str, now: DateTime<Utc>) -> Option<Map<String, Value>> {
+/// Whom a token names, if the token holds: `Some(None)` is a valid token that names nobody.
+fn verify(token: &str, secret: &str, now: DateTime<Utc>) -> Option<Option<Person>> {
     if token.len() > TOKEN_BYTES_MAX {
         return None;
     }
     let (signed, signature) = token.rsplit_once('.')?;
     let (header, claims) = signed.split_once('.')?;
-    if json_part(header)?.get("alg")?.as_str()? != "HS256" {
+    let header = URL_SAFE_NO_PAD.decode(header).ok()?;
+    let algorithm = json::members(json::document(&header).ok()?, ["alg"])?.get("alg")?;
+    if json::text(algorithm)? != "HS256" {
         return None;
     }
     let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).ok()?;
     mac.update(signed.as_bytes());
     mac.verify_slice(&URL_SAFE_NO_PAD.decode(signature).ok()?).ok()?;
 
-    let claims = json_part(claims)?;
+    let claims = URL_SAFE_NO_PAD.decode(claims).ok()?;
+    let claims = json::members(json::document(&claims).ok()?, CLAIMS)?;
     // Seconds, and `NumericDate` may carry a fraction.
-    let seconds = |name: &str| claims.get(name).map(Value::as_f64);
+    let seconds = |name: &str| claims.get(name).map(|time| json::number(time)?.as_f64());
     let now_s = now.timestamp_millis() as f64 / 1_000.0;
     let expires = seconds("exp").flatten()?;
     let begins = match seconds("nbf") {
         None => f64::NEG_INFINITY,
         Some(begins) => begins?,
     };
-    let audience_fits = match claims.get("aud")? {
-        Value::String(one) => one == AUDIENCE,
-        Value::Array(many) => many.iter().any(|one| one.as_str() == Some(AUDIENCE)),
-        _ => false,
+    let is = |value: &RawValue, text: &str| json::text(value).is_some_and(|value| value == text);
+    let audience = claims.get("aud")?;
+    let audience_fits = match json::elements(audience) {
+        Some(many) => many.into_iter().any(|one| is(one, AUDIENCE)),
+        None => is(audience, AUDIENCE),
     };
-    let issuer_fits = claims.get("iss")?.as_str() == Some(ISSUER);
-    (issuer_fits && audience_fits && begins <= now_s && now_s < expires).then_some(claims)
+    let issuer_fits = is(claims.get("iss")?, ISSUER);
+    (issuer_fits && audience_fits && begins <= now_s && now_s < expires).then(|| person_of(&claims))
 }
 
-fn json_part(part: &str) -> Option<Map<String, Value>> {
-    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).ok()?).ok()
-}
-
-/// Whether an e-mail has the form that the learning site's own validation asks for (and that
-/// HubSpot takes): ASCII, a dotted domain, a top-level domain of letters.
-///
-/// # Errors
-/// What is wrong, without the address.
-pub fn check_email(email: &str) -> Result<(), String> {
-    let well_formed = email.rsplit_once('@').is_some_and(|(local, domain)| {
-        let local_byte = |b: u8| b.is_ascii_alphanumeric() || b"_'+-.".contains(&b);
-        let ends_well =
-            local.bytes().last().is_some_and(|b| local_byte(b) && b != b'\'' && b != b'.');
-        let label = |label: &str| {
-            label.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
-                && label.bytes().next().is_some_and(|b| b != b'-')
-        };
-        let domain_fits = domain.rsplit_once('.').is_some_and(|(labels, top)| {
-            labels.split('.').all(label)
-                && top.len() >= 2
-                && top.bytes().all(|b| b.is_ascii_alphabetic())
-        });
-        local.bytes().all(local_byte)
-            && ends_well
-            && !local.starts_with('.')
-            && !email.contains("..")
-            && domain_fits
+fn person_of<const N: usize>(claims: &Members<'_, N>) -> Option<Person> {
+    let email = claims.get("email").and_then(json::text);
+    let contact_id = claims.get("contactId").and_then(|id| match json::number(id) {
+        Some(number) => digits(&number),
+        None => json::text(id),
     });
-    if !well_formed {
-        return Err("Invalid email".into());
-    }
-    if units(email) > EMAIL_UNITS_MAX {
-        return Err(format!("String must contain at most {EMAIL_UNITS_MAX} character(s)"));
-    }
-    Ok(())
+    Person::new(email.as_deref(), contact_id.as_deref())
 }
 
 #[cfg(test)]
@@ -210,7 +218,8 @@ mod tests {
 
     #[test]
     fn only_digits_can_be_a_record_id() {
-        let record_id = |id| Person::new(None, Some(id)).unwrap().record_id().map(str::to_owned);
+        let record_id =
+            |id| Person::new(None, Some(id)).unwrap().record_id().map(ToString::to_string);
         assert_eq!(record_id("4242").as_deref(), Some("4242"));
         assert_eq!(record_id("a@b.co"), None);
         assert_eq!(record_id("🥐"), None);

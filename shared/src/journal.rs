@@ -79,6 +79,10 @@ pub enum Figure {
     TimeToCrm,
     /// Events whose own time was missing or absurd, so that the receive time stands in.
     TimesReplaced,
+    /// Event ids that two different events of one request have.
+    EventIdsReused,
+    /// Contact ids that no contact can have, beside an e-mail that serves in their place.
+    ContactIdsIgnored,
     /// Completions that were claimed and that the progress does not bear out.
     UnsupportedClaims,
     /// Contacts whose state has more than 80 % of its property's length.
@@ -89,7 +93,7 @@ pub enum Figure {
 
 impl Figure {
     /// All of them.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 23] = [
         Self::EventsAccepted,
         Self::EventsRejected,
         Self::EventsFallback,
@@ -108,6 +112,8 @@ impl Figure {
         Self::OldestEventAge,
         Self::TimeToCrm,
         Self::TimesReplaced,
+        Self::EventIdsReused,
+        Self::ContactIdsIgnored,
         Self::UnsupportedClaims,
         Self::StatesNearLimit,
         Self::EventsForgotten,
@@ -134,6 +140,8 @@ impl Figure {
             Self::OldestEventAge => "OldestEventAge",
             Self::TimeToCrm => "TimeToCrm",
             Self::TimesReplaced => "TimesReplaced",
+            Self::EventIdsReused => "EventIdsReused",
+            Self::ContactIdsIgnored => "ContactIdsIgnored",
             Self::UnsupportedClaims => "UnsupportedClaims",
             Self::StatesNearLimit => "StatesNearLimit",
             Self::EventsForgotten => "EventsForgotten",

@@ -3,9 +3,12 @@
 //! In the order of an event's road:
 //!
 //! - [`http`]: requests and answers as values, routes, CORS
+//! - [`query`]: a URL's query → parameters
 //! - [`submission`]: bytes → valid events, or rejections; every limit
+//! - [`json`]: JSON text, read no further than it is used
 //! - [`event`]: what an event is; which time counts
-//! - [`limits`]: how texts are counted, and which can stand in a list
+//! - [`slug`], [`email`], [`contact_id`]: the texts that name something, parsed once
+//! - [`limits`]: how long texts may be, and which characters they may hold
 //! - [`identity`]: token or body → whose event it is; the message group
 //! - [`envelope`]: the one thing that crosses the queue
 //! - [`by_slug`]: pathways, courses, modules, each by its slug
@@ -28,7 +31,9 @@
 
 pub mod by_slug;
 pub mod catalog;
+pub mod contact_id;
 pub mod dead_letter;
+pub mod email;
 pub mod envelope;
 pub mod event;
 pub mod event_definitions;
@@ -38,11 +43,14 @@ pub mod identity;
 pub mod ids;
 pub mod jitter;
 pub mod journal;
+pub mod json;
 pub mod limits;
 pub mod milestones;
 pub mod ports;
 pub mod properties;
+pub mod query;
 pub mod resend;
 pub mod settings;
+pub mod slug;
 pub mod state;
 pub mod submission;

@@ -11,7 +11,6 @@ use chrono::{DateTime, NaiveDate, Utc};
 
 use crate::by_slug::BySlug;
 use crate::catalog::Catalog;
-use crate::event::Page;
 use crate::facts::{Claim, Course, Facts, Module, Pathway, Progress, Viewed};
 use crate::limits::units;
 use crate::properties::{
@@ -114,8 +113,8 @@ pub fn milestones(
     if let Some(viewed) = &facts.viewed
         && last_viewed(stored).is_none_or(|last| last <= *viewed)
     {
-        want(LAST_VIEWED_TYPE, viewed.page.content_type.clone());
-        want(LAST_VIEWED_SLUG, viewed.page.slug.clone());
+        want(LAST_VIEWED_TYPE, viewed.content_type.clone());
+        want(LAST_VIEWED_SLUG, viewed.slug.clone());
         want(LAST_VIEWED_AT, state::instant(viewed.at));
     }
     if let Some(activity) = facts.activity {
@@ -193,8 +192,7 @@ fn list(held: Option<&str>, progress: &Progress, belongs: impl Fn(&Course) -> bo
 fn last_viewed(stored: &Values) -> Option<Viewed> {
     let at = text(stored, LAST_VIEWED_AT).and_then(time)?;
     let part = |name: &str| text(stored, name).unwrap_or_default().to_owned();
-    let page = Page { content_type: part(LAST_VIEWED_TYPE), slug: part(LAST_VIEWED_SLUG) };
-    Some(Viewed { at, page })
+    Some(Viewed { at, content_type: part(LAST_VIEWED_TYPE), slug: part(LAST_VIEWED_SLUG) })
 }
 
 /// A value that says something: HubSpot gives an unset property as null or as an empty text.

@@ -1,16 +1,20 @@
 //! From a request body to valid events, or to rejections with a code and details.
 //!
-//! Every limit of the HTTP contract on events stands here. Bytes come in; [`Event`]s go out. In a
-//! batch, one bad event is that event's fate alone.
+//! Bytes come in; [`SentEvent`]s go out. This module decides how large a body may be and which of
+//! its members count; the parsed types decide what a value may be.
 //!
-//! **Invariant**: an [`Event`] holds no slug that is empty, too long, or would break a list.
+//! **Invariant**: a bad event in a batch never costs another its place, and a member that Milepost
+//! doesn't use never costs an event its own.
 
-use serde_json::{Map, Value};
+use serde_json::value::RawValue;
 
-use crate::event::{Event, EventName, Page, RESERVED_PATHWAY, Ts};
-use crate::identity::{self, Person};
-use crate::limits::{SLUG_UNITS_MAX, is_key, is_listable, units};
-use crate::state::time_of;
+use crate::contact_id::ContactId;
+use crate::email::Email;
+use crate::event::{Event, EventName, Fields, Page, SentEvent, Ts};
+use crate::identity::Person;
+use crate::json::{self, Kind, Members};
+use crate::limits::{EVENT_ID_UNITS_MAX, TEXT_UNITS_MAX, is_plain, units};
+use crate::slug::{RESERVED_PATHWAY, Slug, SlugFault};
 
 /// The longest body of a single event, in bytes.
 pub const SINGLE_BYTES_MAX: usize = 10_000;
@@ -18,12 +22,34 @@ pub const SINGLE_BYTES_MAX: usize = 10_000;
 pub const BATCH_BYTES_MAX: usize = 512 * 1024;
 /// The most events in a batch.
 pub const BATCH_EVENTS_MAX: usize = 50;
-/// The longest event id, in UTF-16 units.
-pub const EVENT_ID_UNITS_MAX: usize = 100;
-/// The longest other text, in UTF-16 units.
-pub const TEXT_UNITS_MAX: usize = 1_000;
 
-/// A body that was read: one event, or a batch in which each stands for itself.
+/// The members that count, at the top of a body or of an event of a batch.
+const TOP: [&str; 8] = [
+    "eventName",
+    "eventId",
+    "contactIdentifier",
+    "pathway_slug",
+    "course_slug",
+    "module_slug",
+    "enrollment_source",
+    "payload",
+];
+/// The members that count in `payload`.
+const PAYLOAD: [&str; 7] = [
+    "pathway_slug",
+    "course_slug",
+    "module_slug",
+    "enrollment_source",
+    "content_type",
+    "slug",
+    "ts",
+];
+/// The members that count in `contactIdentifier`.
+const CONTACT: [&str; 2] = ["email", "contactId"];
+/// What a value that isn't well-formed Unicode gets.
+const LONE_SURROGATE: &str = "must be well-formed Unicode";
+
+/// A body that was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Submission {
     /// `token` at the top of the body. A token that is no text is kept as an empty one: a token
@@ -37,9 +63,9 @@ pub struct Submission {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Submitted {
     /// A single event.
-    Single(Box<Event>),
+    Single(Box<SentEvent>),
     /// `events`, in order; one bad event is that event's fate alone.
-    Batch(Vec<Result<Event, Rejection>>),
+    Batch(Vec<Result<SentEvent, Rejection>>),
 }
 
 /// Why a body or an event of a batch was refused.
@@ -81,35 +107,32 @@ pub fn read(body: &[u8]) -> Result<Submission, Rejection> {
     if body.len() > BATCH_BYTES_MAX {
         return Err(too_large("body: a batch may have 524288 bytes"));
     }
-    let parsed = parse(body);
-    if let Ok(Value::Object(fields)) = &parsed
-        && let Some(Value::Array(events)) = fields.get("events")
-    {
-        return Ok(Submission { token: token(fields), events: read_batch(events)? });
+    // The site's pages send an absent body where they mean an empty object.
+    let parsed = json::document(if body.is_empty() { b"{}" } else { body });
+    let batch = parsed.as_ref().ok().and_then(|document| {
+        let top = json::members(document, ["token", "events"])?;
+        Some((top, json::elements(top.get("events")?)?))
+    });
+    if let Some((top, events)) = batch {
+        return Ok(Submission { token: token(top.present("token")), events: read_batch(&events)? });
     }
     if body.len() > SINGLE_BYTES_MAX {
         return Err(too_large("body: a single event may have 10000 bytes"));
     }
-    let value = parsed?;
-    let event = read_event(&value)?;
-    let token = value.as_object().and_then(token);
-    Ok(Submission { token, events: Submitted::Single(Box::new(event)) })
-}
-
-fn parse(body: &[u8]) -> Result<Value, Rejection> {
-    // The site's pages send an absent body where they mean an empty object.
-    let body = if body.is_empty() { b"{}" } else { body };
-    serde_json::from_slice(body).map_err(|error| Rejection {
+    let document = parsed.map_err(|error| Rejection {
         code: RejectionCode::InvalidJson,
         details: vec![format!(
             "root: not valid JSON at line {} column {}",
             error.line(),
             error.column()
         )],
-    })
+    })?;
+    let event = read_event(document)?;
+    let token = json::members(document, ["token"]).and_then(|top| token(top.present("token")));
+    Ok(Submission { token, events: Submitted::Single(Box::new(event)) })
 }
 
-fn read_batch(events: &[Value]) -> Result<Submitted, Rejection> {
+fn read_batch(events: &[&RawValue]) -> Result<Submitted, Rejection> {
     if events.is_empty() {
         return Err(Rejection {
             code: RejectionCode::SchemaValidationFailed,
@@ -119,98 +142,85 @@ fn read_batch(events: &[Value]) -> Result<Submitted, Rejection> {
     if events.len() > BATCH_EVENTS_MAX {
         return Err(too_large("events: a batch may have 50 events"));
     }
-    Ok(Submitted::Batch(events.iter().map(read_event).collect()))
+    Ok(Submitted::Batch(events.iter().map(|event| read_event(event)).collect()))
 }
 
-fn token(fields: &Map<String, Value>) -> Option<String> {
-    match fields.get("token") {
-        None | Some(Value::Null) => None,
-        Some(token) => Some(token.as_str().unwrap_or_default().to_owned()),
-    }
+fn token(value: Option<&RawValue>) -> Option<String> {
+    value.map(|token| json::text(token).unwrap_or_default())
 }
 
 fn too_large(detail: &str) -> Rejection {
     Rejection { code: RejectionCode::PayloadTooLarge, details: vec![detail.to_owned()] }
 }
 
-fn read_event(value: &Value) -> Result<Event, Rejection> {
+fn read_event(value: &RawValue) -> Result<SentEvent, Rejection> {
     let mut faults = Faults(Vec::new());
-    let empty = Map::new();
-    let Some(fields) = faults.object("root", Some(value)) else {
+    let Some(top) = faults.object("root", value, TOP) else {
         return Err(Rejection { code: RejectionCode::SchemaValidationFailed, details: faults.0 });
     };
-    let payload = match fields.get("payload") {
-        None | Some(Value::Null) => &empty,
-        payload => faults.object("payload", payload).unwrap_or(&empty),
-    };
+    let payload = top
+        .present("payload")
+        .and_then(|payload| faults.object("payload", payload, PAYLOAD))
+        .unwrap_or(Members::none(PAYLOAD));
 
-    let name = faults.event_name(fields.get("eventName"));
-    let contact = faults.contact(fields.get("contactIdentifier"));
-    let top_pathway = faults.slug("pathway_slug", fields.get("pathway_slug"));
-    let top_course = faults.slug("course_slug", fields.get("course_slug"));
+    let name = faults.event_name(top.get("eventName"));
+    let contact = top.present("contactIdentifier").and_then(|contact| faults.contact(contact));
+    let top_pathway = faults.slug("pathway_slug", top.present("pathway_slug"));
+    let top_course = faults.slug("course_slug", top.present("course_slug"));
+    let top_module = faults.slug("module_slug", top.present("module_slug"));
     let top_source =
-        faults.text("enrollment_source", fields.get("enrollment_source"), TEXT_UNITS_MAX);
-    let id = faults.text("eventId", fields.get("eventId"), EVENT_ID_UNITS_MAX);
-    let payload_pathway = faults.slug("payload.pathway_slug", payload.get("pathway_slug"));
-    let payload_course = faults.slug("payload.course_slug", payload.get("course_slug"));
-    let module = faults.slug("payload.module_slug", payload.get("module_slug"));
-    let payload_source =
-        faults.text("payload.enrollment_source", payload.get("enrollment_source"), TEXT_UNITS_MAX);
-    let content_type =
-        faults.listable("payload.content_type", payload.get("content_type"), TEXT_UNITS_MAX);
-    let slug = faults.slug("payload.slug", payload.get("slug"));
+        faults.text("enrollment_source", top.present("enrollment_source"), TEXT_UNITS_MAX);
+    let id = faults.text("eventId", top.present("eventId"), EVENT_ID_UNITS_MAX);
+    let below_pathway = faults.slug("payload.pathway_slug", payload.present("pathway_slug"));
+    let below_course = faults.slug("payload.course_slug", payload.present("course_slug"));
+    let below_module = faults.slug("payload.module_slug", payload.present("module_slug"));
+    let below_source = faults.text(
+        "payload.enrollment_source",
+        payload.present("enrollment_source"),
+        TEXT_UNITS_MAX,
+    );
+    let content_type = faults.content_type("payload.content_type", payload.present("content_type"));
+    let slug = faults.slug("payload.slug", payload.present("slug"));
 
     let has_top_slug = top_pathway.is_some() || top_course.is_some();
-    let pathway = top_pathway.or(payload_pathway);
-    let course = top_course.or(payload_course);
-    let viewed = content_type.zip(slug).map(|(content_type, slug)| Page { content_type, slug });
-    if pathway.as_deref() == Some(RESERVED_PATHWAY) {
-        faults.add("pathway_slug", "'courses' is reserved");
+    let fields = Fields {
+        pathway: top_pathway.or(below_pathway),
+        course: top_course.or(below_course),
+        module: top_module.or(below_module),
+        source: top_source.or(below_source),
+        page: content_type.zip(slug).map(|(content_type, slug)| Page { content_type, slug }),
+    };
+    let is_reserved = fields.pathway.as_deref() == Some(RESERVED_PATHWAY);
+    if is_reserved {
+        faults.add("pathway_slug", &SlugFault::Reserved.to_string());
     }
-
-    if let Some(name) = name
-        && let Some(missing) = match name {
-            EventName::ModuleStarted | EventName::ModuleCompleted => (module.is_none()
-                && !has_top_slug)
-                .then_some("payload.module_slug, or a top-level pathway_slug or course_slug"),
-            EventName::PathwayEnrolled | EventName::PathwayCompleted => {
-                pathway.is_none().then_some("pathway_slug")
-            }
-            EventName::CourseEnrolled | EventName::CourseCompleted => {
-                course.is_none().then_some("course_slug")
-            }
-            EventName::PageViewed => {
-                viewed.is_none().then_some("payload.content_type and payload.slug")
+    let event = name.filter(|_| !is_reserved).and_then(|name| {
+        let is_of_module = matches!(name, EventName::ModuleStarted | EventName::ModuleCompleted);
+        if is_of_module && fields.module.is_none() && !has_top_slug {
+            let what = "payload.module_slug, or a top-level pathway_slug or course_slug";
+            faults.add("root", &format!("{} needs {what}", name.as_str()));
+            return None;
+        }
+        match Event::build(name, fields) {
+            Ok(event) => Some(event),
+            Err(missing) => {
+                faults.add("root", &missing.to_string());
+                None
             }
         }
-    {
-        faults.add("root", &format!("{} needs {missing}", name.as_str()));
-    }
-
-    match name {
-        Some(name) if faults.0.is_empty() => Ok(Event {
-            name,
-            id,
-            contact,
-            pathway,
-            course,
-            module,
-            source: top_source.or(payload_source),
-            viewed: if name == EventName::PageViewed { viewed } else { None },
-            ts: ts(payload.get("ts")),
-        }),
+    });
+    match event {
+        Some(event) if faults.0.is_empty() => {
+            let ts = payload.present("ts").map_or(Ts::Missing, |ts| {
+                json::text(ts).map_or(Ts::Unreadable, |ts| Ts::read(&ts))
+            });
+            Ok(SentEvent { event, id, contact, ts })
+        }
         _ => Err(Rejection { code: RejectionCode::SchemaValidationFailed, details: faults.0 }),
     }
 }
 
-fn ts(value: Option<&Value>) -> Ts {
-    match value {
-        None | Some(Value::Null) => Ts::Missing,
-        Some(other) => other.as_str().and_then(time_of).map_or(Ts::Unreadable, Ts::Read),
-    }
-}
-
-/// What is wrong with an event, gathered: a sender mends all of it at once.
+/// What is wrong with an event, gathered: a sender fixes all of it at once.
 struct Faults(Vec<String>);
 
 impl Faults {
@@ -218,112 +228,98 @@ impl Faults {
         self.0.push(format!("{path}: {what}"));
     }
 
-    fn object<'a>(
+    fn object<'a, const N: usize>(
         &mut self,
         path: &str,
-        value: Option<&'a Value>,
-    ) -> Option<&'a Map<String, Value>> {
-        match value {
-            Some(Value::Object(fields)) => Some(fields),
-            other => {
-                self.add(path, &format!("Expected object, received {}", kind(other)));
-                None
-            }
+        value: &'a RawValue,
+        names: [&'static str; N],
+    ) -> Option<Members<'a, N>> {
+        let members = json::members(value, names);
+        if members.is_none() {
+            self.add(path, &format!("Expected object, received {}", json::kind(value).as_str()));
         }
+        members
     }
 
-    fn event_name(&mut self, value: Option<&Value>) -> Option<EventName> {
-        let name = match value {
-            None => {
-                self.add("eventName", "Required");
-                return None;
-            }
-            Some(Value::String(text)) => EventName::from_wire(text),
-            Some(_) => None,
+    fn event_name(&mut self, value: Option<&RawValue>) -> Option<EventName> {
+        let Some(value) = value else {
+            self.add("eventName", "Required");
+            return None;
         };
+        let name = json::text(value).and_then(|name| EventName::from_wire(&name));
         if name.is_none() {
             self.add("eventName", "no such event");
         }
         name
     }
 
-    fn contact(&mut self, value: Option<&Value>) -> Option<Person> {
+    fn contact(&mut self, value: &RawValue) -> Option<Person> {
         let path = "contactIdentifier";
-        if matches!(value, None | Some(Value::Null)) {
-            return None;
-        }
-        let fields = self.object(path, value)?;
-        let email = match fields.get("email") {
-            None | Some(Value::Null) => None,
-            Some(Value::String(email)) => match identity::check_email(email) {
-                Ok(()) => Some(email.as_str()),
-                Err(what) => {
-                    self.add("contactIdentifier.email", &what);
-                    return None;
-                }
-            },
-            other => {
-                let what = format!("Expected string, received {}", kind(other));
-                self.add("contactIdentifier.email", &what);
-                return None;
-            }
-        };
-        let contact_id = self.text(
-            "contactIdentifier.contactId",
-            fields.get("contactId"),
-            identity::CONTACT_ID_UNITS_MAX,
-        );
-        let person = Person::new(email, contact_id.as_deref());
-        if person.is_none() {
+        let named = self.object(path, value, CONTACT)?;
+        let before = self.0.len();
+        let email = named
+            .present("email")
+            .and_then(|email| self.string("contactIdentifier.email", email))
+            .and_then(|email| self.parsed("contactIdentifier.email", Email::parse(&email)));
+        let contact_id = named
+            .present("contactId")
+            .and_then(|id| self.string("contactIdentifier.contactId", id))
+            .filter(|id| !id.is_empty())
+            .and_then(|id| self.parsed("contactIdentifier.contactId", ContactId::parse(&id)));
+        let person = Person::of(email, contact_id);
+        if person.is_none() && self.0.len() == before {
             self.add(path, "At least one of email or contactId must be provided");
         }
         person
     }
 
-    /// A text that may be absent, `null` or empty, all of which mean absent.
-    fn text(&mut self, path: &str, value: Option<&Value>, units_max: usize) -> Option<String> {
-        match value {
-            None | Some(Value::Null) => None,
-            Some(Value::String(text)) if units(text) > units_max => {
-                let what = format!("String must contain at most {units_max} character(s)");
-                self.add(path, &what);
-                None
-            }
-            Some(Value::String(text)) => Some(text.clone()).filter(|text| !text.is_empty()),
-            other => {
-                self.add(path, &format!("Expected string, received {}", kind(other)));
-                None
-            }
+    fn string(&mut self, path: &str, value: &RawValue) -> Option<String> {
+        let kind = json::kind(value);
+        if kind != Kind::String {
+            self.add(path, &format!("Expected string, received {}", kind.as_str()));
+            return None;
         }
+        let text = json::text(value);
+        if text.is_none() {
+            self.add(path, LONE_SURROGATE);
+        }
+        text
     }
 
-    fn listable(&mut self, path: &str, value: Option<&Value>, units_max: usize) -> Option<String> {
-        let text = self.text(path, value, units_max)?;
-        if !is_listable(&text) {
-            self.add(path, "may hold neither ';' nor control characters");
+    fn parsed<T, E: std::fmt::Display>(&mut self, path: &str, parsed: Result<T, E>) -> Option<T> {
+        parsed.map_err(|fault| self.add(path, &fault.to_string())).ok()
+    }
+
+    /// A plain text. An empty one is an absent one.
+    fn text(&mut self, path: &str, value: Option<&RawValue>, units_max: usize) -> Option<String> {
+        let text = self.string(path, value?)?;
+        if units(&text) > units_max {
+            self.add(path, &format!("String must contain at most {units_max} character(s)"));
+            return None;
+        }
+        if !is_plain(&text) {
+            self.add(path, "may not hold control or bidirectional formatting characters");
+            return None;
+        }
+        Some(text).filter(|text| !text.is_empty())
+    }
+
+    /// A content type. It holds no `;`, as it always did.
+    fn content_type(&mut self, path: &str, value: Option<&RawValue>) -> Option<String> {
+        let text = self.text(path, value, TEXT_UNITS_MAX)?;
+        if text.contains(';') {
+            self.add(path, &SlugFault::Character.to_string());
             return None;
         }
         Some(text)
     }
 
-    fn slug(&mut self, path: &str, value: Option<&Value>) -> Option<String> {
-        let slug = self.listable(path, value, SLUG_UNITS_MAX)?;
-        if !is_key(&slug) {
-            self.add(path, "is reserved");
-            return None;
+    /// A slug. An empty one is an absent one, and so is white space.
+    fn slug(&mut self, path: &str, value: Option<&RawValue>) -> Option<Slug> {
+        let text = self.string(path, value?)?;
+        match Slug::parse(&text) {
+            Err(SlugFault::Empty) => None,
+            parsed => self.parsed(path, parsed),
         }
-        Some(slug)
-    }
-}
-
-fn kind(value: Option<&Value>) -> &'static str {
-    match value {
-        None => "undefined",
-        Some(Value::Null) => "null",
-        Some(Value::Bool(_)) => "boolean",
-        Some(Value::Number(_)) => "number",
-        Some(Value::String(_)) => "string",
-        Some(Value::Array(_)) => "array",
-        Some(Value::Object(_)) => "object",
     }
 }

@@ -27,16 +27,8 @@ fn received_at() -> DateTime<Utc> {
 fn facts(body: &Value) -> Option<Facts> {
     let submission = submission::read(body.to_string().as_bytes()).ok()?;
     let Submitted::Single(event) = submission.events else { return None };
-    let at = event.when(received_at()).at;
-    Some(Facts::of(&Happening {
-        name: event.name,
-        at,
-        pathway: event.pathway,
-        course: event.course,
-        module: event.module,
-        source: event.source,
-        viewed: event.viewed,
-    }))
+    let at = event.ts.when(received_at()).at;
+    Some(Facts::of(&Happening { at, event: event.event }))
 }
 
 /// Folds batches into a contact, one after the other.

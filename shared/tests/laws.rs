@@ -10,10 +10,11 @@ use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 use shared::catalog::Catalog;
 use shared::envelope::{Content, Envelope};
-use shared::event::{EventName, Page};
+use shared::event::{Event, EventName, Fields, Page};
 use shared::facts::{Facts, Happening, Progress};
 use shared::identity::Person;
 use shared::milestones::{Values, milestones};
+use shared::slug::Slug;
 use shared::state;
 
 fn start() -> DateTime<Utc> {
@@ -21,8 +22,8 @@ fn start() -> DateTime<Utc> {
 }
 
 /// Few slugs and few times: histories must meet themselves.
-fn slug() -> impl Strategy<Value = Option<String>> {
-    prop_oneof![Just(None), "[a-c]".prop_map(Some)]
+fn slug() -> impl Strategy<Value = Option<Slug>> {
+    prop_oneof![Just(None), "[a-c]".prop_map(|slug| slug.parse().ok())]
 }
 
 fn happening() -> impl Strategy<Value = Happening> {
@@ -30,16 +31,13 @@ fn happening() -> impl Strategy<Value = Happening> {
     let source =
         prop_oneof![Just(None), Just(Some("module_event".to_owned())), "[x-z]".prop_map(Some)];
     let viewed = ("(course|module|pathway|page)", "[a-c]")
-        .prop_map(|(content_type, slug)| Page { content_type, slug });
-    (name, 0..50_i64, slug(), slug(), slug(), source, proptest::option::of(viewed)).prop_map(
-        |(name, hours, pathway, course, module, source, viewed)| Happening {
-            name,
-            at: start() + TimeDelta::hours(hours),
-            pathway,
-            course,
-            module,
-            source,
-            viewed,
+        .prop_map(|(content_type, slug)| Page { content_type, slug: slug.parse().unwrap() });
+    (name, 0..50_i64, slug(), slug(), slug(), source, proptest::option::of(viewed)).prop_filter_map(
+        "an event has all that it needs",
+        |(name, hours, pathway, course, module, source, page)| {
+            let fields = Fields { pathway, course, module, source, page };
+            let event = Event::build(name, fields).ok()?;
+            Some(Happening { at: start() + TimeDelta::hours(hours), event })
         },
     )
 }

@@ -18,7 +18,7 @@ mod people;
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 
-use shared::event::EventName;
+use shared::event::{CoursePlace, Event, ModulePlace};
 use shared::facts::{Facts, Happening};
 use shared::milestones::milestones;
 use shared::ports::Clock as _;
@@ -105,13 +105,11 @@ fn peak_mb(case: &Case) -> f64 {
 fn add_full(world: &World, people: usize, modules: usize) {
     let completed = |n: usize| {
         Facts::of(&Happening {
-            name: EventName::ModuleCompleted,
             at: world.clock.now(),
-            pathway: None,
-            course: Some("c".into()),
-            module: Some(format!("n-{n:03}")),
-            source: None,
-            viewed: None,
+            event: Event::ModuleCompleted(ModulePlace::InCourse {
+                course: CoursePlace { pathway: None, course: "c".parse().unwrap() },
+                module: format!("n-{n:03}").parse().unwrap(),
+            }),
         })
     };
     let facts = (0..modules).map(completed).fold(Facts::default(), Facts::join);

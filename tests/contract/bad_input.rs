@@ -36,7 +36,6 @@ async fn every_bad_body_is_a_400_that_says_what_is_wrong() {
     check("half an object", b"{".to_vec(), json).await;
     check("no UTF-8", b"{\"eventName\":\"\xFF\xFE\"}".to_vec(), json).await;
     check("half a character", b"{\"eventName\":\"\xC3\"}".to_vec(), json).await;
-    check("a lone surrogate", br#"{"eventName":"\ud800"}"#.to_vec(), json).await;
     check("NUL bytes", vec![0; 64], json).await;
     check("a NUL in a text", b"{\"eventName\":\"a\0b\"}".to_vec(), json).await;
     check("a form", b"eventName=learning_page_viewed".to_vec(), json).await;
@@ -47,6 +46,7 @@ async fn every_bad_body_is_a_400_that_says_what_is_wrong() {
     let schema = "SCHEMA_VALIDATION_FAILED";
     check("nothing", Vec::new(), schema).await;
     check("null", b"null".to_vec(), schema).await;
+    check("a lone surrogate", br#"{"eventName":"\ud800"}"#.to_vec(), schema).await;
     check("a list", b"[]".to_vec(), schema).await;
     check("a text", b"\"event\"".to_vec(), schema).await;
     check("an event of no kind", b"{}".to_vec(), schema).await;

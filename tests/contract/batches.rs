@@ -69,9 +69,8 @@ async fn a_batch_says_what_became_of_each_event() {
     let about: Vec<_> = queued.iter().map(|envelope| envelope.person.email().unwrap()).collect();
     assert_eq!(about.len(), 2);
     assert!(about.contains(&"ada@example.org") && about.contains(&"bob@example.org"));
-    assert!(
-        queued.iter().all(|envelope| envelope.happening().unwrap().name == EventName::PageViewed)
-    );
+    let name = EventName::PageViewed;
+    assert!(queued.iter().all(|envelope| envelope.happening().unwrap().event.name() == name));
     assert_eq!(counts(&doors.journal), [2.0, 2.0, 0.0]);
 }
 

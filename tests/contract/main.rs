@@ -10,6 +10,8 @@
 mod bad_input;
 /// Batches, identity policies, and a queue that is away.
 mod batches;
+/// The input rules, on the whole path.
+mod input_rules;
 /// Who sees the console, and what acts through it.
 mod console;
 /// Ingest and reader with a queue and a portal behind them.

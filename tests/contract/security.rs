@@ -54,6 +54,6 @@ fn signed_with(key: &str, header: &Value, claims: &Value) -> String {
 }
 
 /// Ada's token, with these claims in place of its own.
-fn token(others: &Value) -> String {
+pub(crate) fn token(others: &Value) -> String {
     signed_with(SECRET, &hs256(), &claims(others))
 }

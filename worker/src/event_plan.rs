@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use hubspot::events::{EventOccurrence, Qualifier, Whom};
 use shared::dead_letter::Reason;
 use shared::envelope::{Content, Envelope, deduplication_id};
+use shared::event::{Fields, Page};
 use shared::event_definitions::{CONTENT_TYPE, COURSE, MODULE, PATHWAY, SLUG, SOURCE, fits};
 use shared::facts::Happening;
 use shared::identity::Person;
@@ -38,7 +39,7 @@ pub(crate) fn set_apart(messages: Vec<Message>) -> (Vec<Message>, Vec<Forget>) {
         let person = &message.envelope.person;
         let target = match (person.email(), person.record_id()) {
             (Some(email), _) => Target::New(email.to_owned()),
-            (None, Some(id)) => Target::Existing(id.to_owned()),
+            (None, Some(id)) => Target::Existing(id.to_string()),
             (None, None) => continue,
         };
         if message.envelope.content == Content::Forget {
@@ -64,7 +65,7 @@ pub(crate) fn event_plan(
     let mut by_id: BTreeMap<_, Occurrence> = BTreeMap::new();
     let mut settled = Vec::new();
     for message in messages {
-        let Envelope { person, content, id, .. } = &message.envelope;
+        let Envelope { person, content, .. } = &message.envelope;
         let Content::Event(happening) = content else {
             settled.push(Settled::of(message, |_| Settlement::Applied));
             continue;
@@ -76,12 +77,15 @@ pub(crate) fn event_plan(
             continue;
         };
         let occurrence = by_id
-            .entry((happening.name, deduplication_id(&person.group(), id)))
+            .entry((
+                happening.event.name(),
+                deduplication_id(&person.group(), &opened.envelope.unique_id()),
+            ))
             .or_insert_with(|| {
                 let (properties, left_out) = properties(happening);
                 let event = EventOccurrence {
-                    event: qualifier.qualified(happening.name),
-                    uuid: uuid(&message.envelope),
+                        event: qualifier.qualified(happening.event.name()),
+                        uuid: uuid(&message.envelope),
                     whom,
                     occurred_at: happening.at,
                     properties,
@@ -97,19 +101,20 @@ pub(crate) fn event_plan(
 fn addressee(person: &Person) -> Option<Whom> {
     match (person.email(), person.record_id()) {
         (Some(email), _) => Some(Whom::Email(email.to_owned())),
-        (None, Some(id)) => Some(Whom::RecordId(id.to_owned())),
+        (None, Some(id)) => Some(Whom::RecordId(id.to_string())),
         (None, None) => None,
     }
 }
 
 /// What makes HubSpot count the event once: its id, if nobody else can have it. An id that isn't a
-/// UUID was made up by a page. Two people may have the same one, and HubSpot would drop the second;
-/// so it is combined with the person.
+/// UUID was made up by a page. Two people or two events may have the same one, and HubSpot would drop
+/// the second; so it is combined with the person and with what the event says.
 ///
 /// The message's own deduplication id does not serve: it changes when a message is sent anew.
 fn uuid(envelope: &Envelope) -> String {
     let Envelope { id, person, .. } = envelope;
-    if is_uuid(id) { id.clone() } else { deduplication_id(&person.group(), id) }
+    let of_this_event = || deduplication_id(&person.group(), &envelope.unique_id());
+    if is_uuid(id) { id.clone() } else { of_this_event() }
 }
 
 fn is_uuid(text: &str) -> bool {
@@ -123,21 +128,25 @@ fn is_uuid(text: &str) -> bool {
 /// The event's properties, and the names of those whose values are too long. HubSpot would refuse such
 /// a value, and the batch with it; cut short, a slug would name something else.
 fn properties(happening: &Happening) -> (BTreeMap<&'static str, String>, Vec<&'static str>) {
-    let viewed = happening.viewed.as_ref();
+    let Fields { pathway, course, module, source, page } = happening.event.fields();
+    let (content_type, slug) = match page {
+        Some(Page { content_type, slug }) => (Some(content_type), Some(slug)),
+        None => (None, None),
+    };
     let present = [
-        (PATHWAY, happening.pathway.as_ref()),
-        (COURSE, happening.course.as_ref()),
-        (MODULE, happening.module.as_ref()),
-        (SOURCE, happening.source.as_ref()),
-        (CONTENT_TYPE, viewed.map(|page| &page.content_type)),
-        (SLUG, viewed.map(|page| &page.slug)),
+        (PATHWAY, pathway.map(String::from)),
+        (COURSE, course.map(String::from)),
+        (MODULE, module.map(String::from)),
+        (SOURCE, source),
+        (CONTENT_TYPE, content_type),
+        (SLUG, slug.map(String::from)),
     ];
     let mut properties = BTreeMap::new();
     let mut left_out = Vec::new();
     for (name, value) in present {
         match value {
-            Some(value) if fits(value) => {
-                properties.insert(name, value.clone());
+            Some(value) if fits(&value) => {
+                properties.insert(name, value);
             }
             Some(_) => left_out.push(name),
             None => {}
@@ -150,7 +159,7 @@ fn properties(happening: &Happening) -> (BTreeMap<&'static str, String>, Vec<&'s
 mod tests {
     use chrono::DateTime;
     use hubspot::events::{EventDefinition, EventPropertyDefinition};
-    use shared::event::{EventName, Page};
+    use shared::event::{CoursePlace, Event, EventName};
     use shared::event_definitions::{EVENT_PROPERTIES, EventProperty, PROPERTY_KIND};
     use shared::ports::{Delivery, Receipt};
 
@@ -167,13 +176,14 @@ mod tests {
             accepted_at: at,
             person: Person::new(email, contact_id).unwrap(),
             content: Content::Event(Happening {
-                name: EventName::PageViewed,
                 at,
-                pathway: None,
-                course: Some("c".repeat(51)),
-                module: None,
-                source: Some("s".repeat(50)),
-                viewed: Some(Page { content_type: "module".into(), slug: "first-vpc".into() }),
+                event: Event::CourseEnrolled {
+                    course: CoursePlace {
+                        pathway: Some("p".parse().unwrap()),
+                        course: "c".repeat(51).parse().unwrap(),
+                    },
+                    source: Some("s".repeat(50)),
+                },
             }),
             hopped: false,
         };
@@ -208,14 +218,10 @@ mod tests {
         let (planned, settled) = planned(vec![message(Some("a@b.co"), Some("51"), UUID)]);
         assert!(settled.is_empty());
         let Occurrence { event, left_out, .. } = &planned[0];
-        assert_eq!(event.event, "pe7_learning_page_viewed");
+        assert_eq!(event.event, "pe7_learning_course_enrolled");
         assert_eq!(event.whom, Whom::Email("a@b.co".into()));
         assert_eq!(event.occurred_at.timestamp_millis(), 1_795_550_400_000);
-        let properties = [
-            ("content_type", "module".to_owned()),
-            ("slug", "first-vpc".to_owned()),
-            ("source", "s".repeat(50)),
-        ];
+        let properties = [("pathway", "p".to_owned()), ("source", "s".repeat(50))];
         assert_eq!(event.properties, properties.into());
         assert_eq!(*left_out, ["course"]);
     }

@@ -72,10 +72,10 @@ async fn look_up_part(client: &Client, people: &[Person]) -> Result<Vec<Lookup>,
     names.push(MERGED_IDS);
 
     let ids: BTreeSet<String> =
-        people.iter().filter_map(Person::record_id).map(str::to_owned).collect();
+        people.iter().filter_map(Person::record_id).map(ToString::to_string).collect();
     let by_id = Answers::of(client.read_by_id(&Vec::from_iter(ids), &names).await?);
     let asked_by_id = |person: &Person| match person.record_id() {
-        Some(id) => by_id.about(id),
+        Some(id) => by_id.about(id.as_str()),
         None => Lookup::Missing,
     };
 

@@ -86,7 +86,7 @@ impl Report {
                     self.lines.push(line.with("contact_id", id.clone()));
                 }
                 let happenings = write.messages.iter().filter_map(|one| one.envelope.happening());
-                let names: BTreeSet<&str> = happenings.map(|h| h.name.as_str()).collect();
+                let names: BTreeSet<&str> = happenings.map(|h| h.event.name().as_str()).collect();
                 let message = match names.is_empty() {
                     true => "Contact recomputed from its state".to_owned(),
                     false => {
@@ -134,7 +134,7 @@ impl Report {
     pub(crate) fn sent(&mut self, occurrence: &Occurrence) {
         let Some(first) = occurrence.messages.first() else { return };
         let Some(happening) = first.envelope.happening() else { return };
-        let name = happening.name.as_str();
+        let name = happening.event.name().as_str();
         let properties = Vec::from_iter(occurrence.event.properties.keys().copied());
         let left_out = occurrence.left_out.join(",");
         self.lines.push(

@@ -17,9 +17,8 @@ use lambda_runtime::{Context, LambdaEvent, service_fn};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use shared::http::{Request, Response};
 use shared::ports::Clock;
+use shared::query;
 use shared::settings::{Lookup, WrongSetting};
-
-use crate::query;
 
 /// One invocation, beside its event.
 #[derive(Debug, Clone, PartialEq, Eq)]

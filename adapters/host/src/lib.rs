@@ -18,5 +18,4 @@ pub mod lambda;
 pub mod log;
 pub mod metrics;
 pub mod output;
-pub mod query;
 pub mod shutdown;

@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde_json::Value;
 use shared::envelope::{Content, Envelope, deduplication_id};
 use shared::ports::{Delivery, Receipt};
+use shared::slug::Slug;
 use shared::state::instant;
 
 use crate::reasons::NO_REASON;
@@ -154,12 +155,12 @@ impl Letter {
         let (event, repair) = match envelope.map(|envelope| &envelope.content) {
             Some(Content::Event(happening)) => (
                 Some(ShownEvent {
-                    name: happening.name.as_str(),
+                    name: happening.event.name().as_str(),
                     at: instant(happening.at),
                     accepted_at: envelope.map(|e| instant(e.accepted_at)).unwrap_or_default(),
-                    pathway: happening.pathway.as_deref(),
-                    course: happening.course.as_deref(),
-                    module: happening.module.as_deref(),
+                    pathway: happening.event.pathway().map(Slug::as_str),
+                    course: happening.event.course().map(Slug::as_str),
+                    module: happening.event.module().map(Slug::as_str),
                 }),
                 None,
             ),

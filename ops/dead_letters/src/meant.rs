@@ -67,12 +67,13 @@ impl Meant {
 }
 
 impl Contact {
-    /// The contact of this e-mail or id; `None` if it is neither.
-    pub fn named(name: &str) -> Option<Self> {
-        let is_email = name.contains('@');
-        let (email, id) = if is_email { (Some(name), None) } else { (None, Some(name)) };
-        let person = Person::new(email, id)?;
-        Some(Self { group: person.group(), person })
+    /// The contact of this e-mail or id.
+    ///
+    /// # Errors
+    /// What is wrong with the name. A name that nobody can have must never mean everybody.
+    pub fn named(name: &str) -> Result<Self, String> {
+        let person = Person::typed(name)?;
+        Ok(Self { group: person.group(), person })
     }
 
     fn is_in(&self, letter: &Letter) -> bool {

@@ -37,9 +37,9 @@ pub(super) struct Names {
 /// # Errors
 /// [`Stopped::Usage`], for a name that is none; [`Stopped::OtherSide`].
 pub(super) async fn look_up(crm: &Crm, typed: &str) -> Result<Known, Stopped> {
-    let (email, id) = if typed.contains('@') { (Some(typed), None) } else { (None, Some(typed)) };
-    let person = Person::new(email, id)
-        .ok_or_else(|| Stopped::Usage("hint: name an e-mail or a contact id".into()))?;
+    let person = Person::typed(typed).map_err(|fault| {
+        Stopped::Usage(format!("the name: {fault}; hint: name an e-mail or a contact id"))
+    })?;
     let contact = read(crm, &person).await?;
     Ok(Known { names: Names::of(person, contact.as_ref()), contact })
 }
@@ -54,7 +54,7 @@ async fn read(crm: &Crm, person: &Person) -> Result<Option<Contact>, Stopped> {
             crm.patiently(async || crm.client.read_by_email(&emails, &names).await).await?
         }
         (None, Some(id)) => {
-            let ids = [id.to_owned()];
+            let ids = [id.to_string()];
             crm.patiently(async || crm.client.read_by_id(&ids, &names).await).await?
         }
         (None, None) => return Ok(None),

@@ -23,8 +23,8 @@ pub(super) struct Filters {
     until: Option<Moment>,
 
     /// Letters about this contact only
-    #[arg(long, value_name = "EMAIL|ID")]
-    contact: Option<String>,
+    #[arg(long, value_name = "EMAIL|ID", value_parser = Contact::named)]
+    contact: Option<Contact>,
 
     /// The letter of this name or its beginning, as `list` shows it, or of this event id
     #[arg(long, value_name = "ID")]
@@ -83,7 +83,7 @@ impl Filters {
             reasons: self.reason.iter().map(|reason| reason.to_uppercase()).collect(),
             since: self.since.map(|moment| moment.at(now)),
             until: self.until.map(|moment| moment.at(now)),
-            contact: self.contact.as_deref().and_then(Contact::named),
+            contact: self.contact,
             ids: self.id,
             limit: self.limit,
         }

@@ -7,8 +7,10 @@
 
 use std::io::{BufRead, Read as _};
 
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
+use shared::json;
 use shared::submission::BATCH_BYTES_MAX;
 use tokio::sync::mpsc;
 
@@ -115,7 +117,7 @@ fn read_line(input: &mut impl BufRead) -> std::io::Result<Raw> {
 impl Line {
     /// The line, unless it is blank.
     fn of(number: u64, Raw { text, bytes }: Raw) -> Option<Self> {
-        let text = text.trim_ascii();
+        let text = json::without_mark(text.trim_ascii()).trim_ascii();
         if text.is_empty() {
             return None;
         }
@@ -124,12 +126,16 @@ impl Line {
 
     /// The line that a text is.
     pub(super) fn of_text(number: u64, text: &[u8]) -> Self {
-        let (text, is_alone) = match serde_json::from_slice::<Map<String, Value>>(text) {
-            Ok(event) => {
-                let is_alone = event.contains_key("token");
-                (with_id(text, event, number), is_alone)
+        let event = json::document(text).ok().and_then(|event| {
+            let members = json::members(event, ["eventId", "token"])?;
+            Some((event.get(), members))
+        });
+        let (text, is_alone) = match event {
+            Some((event, members)) => {
+                let is_alone = members.get("token").is_some();
+                (with_id(event, members.present("eventId"), number).into_bytes(), is_alone)
             }
-            Err(_) => (text.to_vec(), true),
+            None => (text.to_vec(), true),
         };
         Self { number, after: 0, text, is_alone, bytes: 0 }
     }
@@ -146,17 +152,19 @@ impl Line {
     }
 }
 
-fn with_id(text: &[u8], mut event: Map<String, Value>, number: u64) -> Vec<u8> {
-    let has_id = !matches!(event.get("eventId"), None | Some(Value::Null))
-        && event.get("eventId").and_then(Value::as_str) != Some("");
+/// The event with an id. What it says stays as it is written: the id is put behind it, where it
+/// counts before one that is `null` or empty.
+fn with_id(event: &str, id: Option<&RawValue>, number: u64) -> String {
+    let has_id = id.is_some_and(|id| json::text(id).is_none_or(|id| !id.is_empty()));
     if has_id {
-        return text.to_vec();
+        return event.to_owned();
     }
-    let hash = Sha256::new().chain_update(number.to_be_bytes()).chain_update(text).finalize();
+    let hash = Sha256::new().chain_update(number.to_be_bytes()).chain_update(event).finalize();
     let id = hex::encode(&hash[..DIGEST_BYTES]);
-    event.insert("eventId".to_owned(), format!("track-{id}").into());
-    // A map that was JSON is JSON again.
-    serde_json::to_vec(&event).unwrap_or_else(|_| text.to_vec())
+    let inside = event.strip_prefix('{').and_then(|event| event.strip_suffix('}'));
+    let inside = inside.unwrap_or_default().trim();
+    let comma = if inside.is_empty() { "" } else { "," };
+    format!("{{{inside}{comma}\"eventId\":\"track-{id}\"}}")
 }
 
 #[cfg(test)]
@@ -190,6 +198,18 @@ mod tests {
             assert_eq!(first, second);
             assert_ne!(id(&first[0]), id(&first[1]));
         }
+    }
+
+    #[test]
+    fn what_a_line_says_beside_its_id_is_sent_as_it_is_written() {
+        let text = "\u{FEFF}{\"title\":\"Launch \\ud83d\", \"z\":1.10 }\r\n";
+        let read = lines(text.as_bytes());
+        let sent = String::from_utf8(read[0].text.clone()).unwrap();
+        assert!(
+            sent.starts_with(r#"{"title":"Launch \ud83d", "z":1.10,"eventId":"track-"#),
+            "{sent}"
+        );
+        assert!(!read[0].is_alone);
     }
 
     #[test]

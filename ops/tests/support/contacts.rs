@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use shared::catalog::Catalog;
-use shared::event::{Event, Ts};
+use shared::event::Ts;
 use shared::facts::{Facts, Happening};
 use shared::milestones::{Values, milestones};
 use shared::submission::{self, Submitted};
@@ -44,8 +44,7 @@ pub(crate) fn folded<'a>(bodies: impl IntoIterator<Item = &'a str>, catalog: &Ca
         };
         let Ts::Read(at) = event.ts else { panic!("an event without a time of its own") };
         let email = event.contact.as_ref().and_then(|person| person.email()).unwrap().to_owned();
-        let Event { name, pathway, course, module, source, viewed, .. } = *event;
-        let said = Facts::of(&Happening { name, at, pathway, course, module, source, viewed });
+        let said = Facts::of(&Happening { at, event: event.event });
         let known = facts.remove(&email).unwrap_or_default();
         facts.insert(email, known.join(said));
     }

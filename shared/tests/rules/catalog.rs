@@ -45,20 +45,60 @@ fn what_makes_a_catalog_unusable_is_an_error_of_its_file() {
         let place = file.path.clone();
         assert_eq!(faults(&[file]), [fault(&place, what, true)]);
     }
-    let missing = "missing field `slug` at line 1 column 14";
-    check(course("courses/a.json", r#"{"modules":[]}"#), missing);
+    let check_text = |text: &str, what: &str| check(course("courses/a.json", text), what);
+    check_text(r#"{"modules":[]}"#, "has no slug");
+    check_text(r#"{"slug":"a"}"#, "has no list of modules");
+    check_text(r#"{"slug":"a","modules":{}}"#, "has no list of modules");
+    check_text(r#"{"slug":5,"modules":[]}"#, "holds a slug that is not a text");
+    check_text("[]", "is not a JSON object");
+    check_text("{", "EOF while parsing an object at line 1 column 1");
     let named =
         |slug: &str| course("courses/a.json", &format!(r#"{{"slug":"{slug}","modules":["m"]}}"#));
     check(named(""), "holds an empty slug");
     check(named(&"x".repeat(201)), "holds a slug of more than 200 characters");
-    check(named("a;b"), "the slug \"a;b\" holds ';' or a control character");
-    let reserved = "$serde_json::private::Number";
     check(
-        named(reserved),
-        &format!("the slug {reserved:?} is reserved; hint: give it another one"),
+        named("a;b"),
+        "the slug \"a;b\" may hold neither ';' nor control or bidirectional formatting characters",
     );
     check(course("courses/a.json", r#"{"slug":"a","modules":["m",""]}"#), "holds an empty slug");
     assert_eq!(faults(&[named(&"x".repeat(200))]), []);
+    assert_eq!(faults(&[named("$serde_json::private::Number")]), []);
+}
+
+#[test]
+fn a_catalog_is_read_by_the_rules_of_every_other_door() {
+    let files = [
+        course("courses/c.json", "\u{FEFF}{\"slug\":\"c\u{A0}\",\"modules\":[\" m\"]}"),
+        course("courses/d.json", r#"{"slug":"d","modules":["n"],"title":"\ud83d","\udc00":1e999}"#),
+        pathway("pathways/p.json", r#"{"slug":"p ","courses":["c","d\u3000"]}"#),
+    ];
+    let (catalog, faults) = Catalog::read(&files);
+    assert_eq!(faults, []);
+    let courses = [("c".into(), vec!["m".into()]), ("d".into(), vec!["n".into()])];
+    assert_eq!(catalog.courses, courses.into());
+    assert_eq!(catalog.pathways, [("p".into(), vec!["c".into(), "d".into()])].into());
+}
+
+#[test]
+fn an_invisible_character_at_the_edge_of_a_slug_is_named() {
+    let files = [
+        course("courses/c.json", "{\"slug\":\"c\u{200B}\",\"modules\":[\"m\"]}"),
+        pathway("pathways/p.json", "{\"slug\":\"p\",\"courses\":[\"\u{FEFF}d\"]}"),
+    ];
+    let named = |slug: &str, character: &str| {
+        format!(
+            "the slug {slug} has the invisible character {character} at its edge, so it isn't the \
+             slug that it looks like; hint: remove the character"
+        )
+    };
+    let undefined = "the pathway names the course \"\\u{feff}d\", which no file defines, so it is \
+                     never completed";
+    let expected = [
+        fault("courses/c.json", &named("\"c\\u{200b}\"", "U+200B"), false),
+        fault("pathways/p.json", &named("\"\\u{feff}d\"", "U+FEFF"), false),
+        fault("p", undefined, false),
+    ];
+    assert_eq!(faults(&files), expected);
 }
 
 #[test]
@@ -93,7 +133,7 @@ fn what_can_never_be_completed_is_worth_a_look() {
         fault("p", &format!("the pathway has no courses, {never}"), false),
         fault(
             "q",
-            &format!("the pathway names the course c, which no file defines, {never}"),
+            &format!("the pathway names the course \"c\", which no file defines, {never}"),
             false,
         ),
     ];

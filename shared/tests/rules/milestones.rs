@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use shared::catalog::Catalog;
-use shared::event::{EventName, Page};
+use shared::event::{Event, EventName, Fields, Page};
 use shared::facts::{Claim, Facts, Happening};
 use shared::milestones::{StateFault, Values, milestones, summary};
 use shared::properties::TEXT_CHARS_MAX;
@@ -12,35 +12,28 @@ fn at() -> DateTime<Utc> {
     "2026-03-02T12:00:00Z".parse().unwrap()
 }
 
-fn happening(name: EventName) -> Happening {
-    Happening {
-        name,
-        at: at(),
-        pathway: None,
-        course: None,
-        module: None,
-        source: None,
-        viewed: None,
-    }
+fn facts(name: EventName, fields: Fields) -> Facts {
+    Facts::of(&Happening { at: at(), event: Event::build(name, fields).unwrap() })
 }
 
 fn view(content_type: &str, slug: &str) -> Facts {
-    let page = Page { content_type: content_type.into(), slug: slug.into() };
-    Facts::of(&Happening { viewed: Some(page), ..happening(EventName::PageViewed) })
+    let page = Page { content_type: content_type.into(), slug: slug.parse().unwrap() };
+    facts(EventName::PageViewed, Fields { page: Some(page), ..Fields::default() })
 }
 
 /// Activity, and nothing else.
 fn activity() -> Facts {
-    Facts::of(&happening(EventName::ModuleStarted))
+    facts(EventName::ModuleStarted, Fields::default())
 }
 
 fn completed(pathway: Option<&str>, course: &str, module: &str) -> Facts {
-    Facts::of(&Happening {
-        pathway: pathway.map(str::to_owned),
-        course: Some(course.into()),
-        module: Some(module.into()),
-        ..happening(EventName::ModuleCompleted)
-    })
+    let fields = Fields {
+        pathway: pathway.map(|slug| slug.parse().unwrap()),
+        course: course.parse().ok(),
+        module: module.parse().ok(),
+        ..Fields::default()
+    };
+    facts(EventName::ModuleCompleted, fields)
 }
 
 fn values(pairs: &[(&str, &str)]) -> Values {
@@ -195,10 +188,8 @@ fn a_state_that_can_not_be_understood_or_would_not_fit_changes_nothing() {
     };
     let corrupt = Err(StateFault::Corrupt(CorruptState::NoObject));
     assert_eq!(refused("[]", &activity()), corrupt);
-    let enrolled = Facts::of(&Happening {
-        pathway: Some("p".into()),
-        ..happening(EventName::PathwayEnrolled)
-    });
+    let in_p = Fields { pathway: "p".parse().ok(), ..Fields::default() };
+    let enrolled = facts(EventName::PathwayEnrolled, in_p);
     let taken = Err(StateFault::Corrupt(CorruptState::SlugTaken));
     assert_eq!(refused(r#"{"p":5}"#, &enrolled), taken);
     assert!(refused(r#"{"q":5}"#, &enrolled).is_ok());
@@ -220,11 +211,8 @@ fn a_state_that_can_not_be_understood_or_would_not_fit_changes_nothing() {
 #[test]
 fn a_claim_that_the_progress_does_not_bear_out_is_told() {
     let claim = |name, course: Option<&str>| {
-        Facts::of(&Happening {
-            pathway: Some("p".into()),
-            course: course.map(str::to_owned),
-            ..happening(name)
-        })
+        let course = course.map(|slug| slug.parse().unwrap());
+        facts(name, Fields { pathway: "p".parse().ok(), course, ..Fields::default() })
     };
     let course = claim(EventName::CourseCompleted, Some("c"));
     let pathway = claim(EventName::PathwayCompleted, None);
@@ -252,21 +240,21 @@ fn a_claim_names_what_is_rolled_up() {
     };
     let state = r#"{"courses":{"c":{"modules":{"m":{"completed":true}}}},"p":{"courses":{"c":{"modules":{"m":{"completed":true}}}}}}"#;
     let contact = values(&[("hhl_progress_state", state)]);
-    let after = |happening: Happening| {
-        let found = milestones(Some(&contact), &Facts::of(&happening), &catalog).unwrap();
+    let after = |name: EventName, fields: Fields| {
+        let found = milestones(Some(&contact), &facts(name, fields), &catalog).unwrap();
         (found.changed.get("hhl_progress_state").cloned(), found.unsupported_claims)
     };
-    let course = Some("c".to_owned());
-    let pathway = Some("p".to_owned());
+    let course = || "c".parse().ok();
+    let pathway = || "p".parse().ok();
     let name = EventName::CourseCompleted;
-    let standalone = Happening { course: course.clone(), ..happening(name) };
+    let standalone = Fields { course: course(), ..Fields::default() };
     let expected = r#"{"courses":{"c":{"completed":true,"modules":{"m":{"completed":true}}}},"p":{"courses":{"c":{"modules":{"m":{"completed":true}}}}}}"#;
-    assert_eq!(after(standalone), (Some(expected.to_owned()), vec![]));
-    let within = Happening { course, pathway: pathway.clone(), ..happening(name) };
+    assert_eq!(after(name, standalone), (Some(expected.to_owned()), vec![]));
+    let within = Fields { course: course(), pathway: pathway(), ..Fields::default() };
     let expected = r#"{"courses":{"c":{"modules":{"m":{"completed":true}}}},"p":{"completed":true,"courses":{"c":{"completed":true,"modules":{"m":{"completed":true}}}}}}"#;
-    assert_eq!(after(within), (Some(expected.to_owned()), vec![]));
-    let whole = Happening { pathway, ..happening(EventName::PathwayCompleted) };
-    let (state, unsupported) = after(whole);
+    assert_eq!(after(name, within), (Some(expected.to_owned()), vec![]));
+    let whole = Fields { pathway: pathway(), ..Fields::default() };
+    let (state, unsupported) = after(EventName::PathwayCompleted, whole);
     assert_eq!((state, unsupported.len()), (None, 1), "its course was not named");
 }
 

@@ -1,6 +1,6 @@
 //! What is read out of a stored state, and what is refused.
 
-use shared::event::EventName;
+use shared::event::Event;
 use shared::facts::{Enrolment, Facts, Happening, Progress, Reached};
 use shared::state::{self, CorruptState, time_of};
 
@@ -60,13 +60,8 @@ fn an_empty_source_is_none_and_one_without_an_enrolment_stays_until_there_is_one
     assert_eq!(state::write(&progress), alone);
 
     let enrolled = Facts::of(&Happening {
-        name: EventName::PathwayEnrolled,
         at: time_of("2026-01-01T00:00:00Z").unwrap(),
-        pathway: Some("p".into()),
-        course: None,
-        module: None,
-        source: None,
-        viewed: None,
+        event: Event::PathwayEnrolled { pathway: "p".parse().unwrap(), source: None },
     });
     progress.join(&enrolled.progress);
     let written =

@@ -4,9 +4,10 @@ use serde_json::json;
 use shared::event::EventName;
 use shared::event_definitions::label;
 use shared::journal::{Figure, Line, LogLevel};
-use shared::limits::{is_key, is_listable, units};
-use shared::ports::Depth;
+use shared::limits::{invisible_edge, is_plain, units};
+use shared::ports::{Delivery, Depth};
 use shared::properties::names_to_read;
+use shared::slug::{Slug, SlugFault};
 
 #[test]
 fn a_figure_has_the_name_of_its_variant_and_a_unit() {
@@ -65,12 +66,40 @@ fn a_length_is_counted_as_javascript_counts_it() {
 }
 
 #[test]
-fn a_slug_breaks_neither_a_list_nor_the_state() {
-    for text in ["", "a b", "ü🥐", "a:b,c", "$serde"] {
-        assert!(is_listable(text) && is_key(text), "{text}");
+fn a_slug_has_no_edges_of_white_space_and_nothing_that_breaks_a_list() {
+    for (text, slug) in
+        [("a b", "a b"), (" ü🥐\u{2029}", "ü🥐"), ("a:b,c\t", "a:b,c"), ("$x", "$x")]
+    {
+        assert_eq!(Slug::parse(text).unwrap().as_str(), slug);
     }
-    for text in ["a;b", ";", "a\nb", "\u{7F}", "\u{85}"] {
-        assert!(!is_listable(text), "{text}");
+    for text in ["a;b", ";", "a\nb", "a\u{7F}", "a\u{85}b", "a\u{200F}", "\u{61C}a"] {
+        assert_eq!(Slug::parse(text), Err(SlugFault::Character), "{text:?}");
     }
-    assert!(!is_key("$serde_json::private::Number"));
+    assert_eq!(Slug::parse(" \u{3000}"), Err(SlugFault::Empty));
+    assert_eq!(Slug::parse(&"🥐".repeat(101)), Err(SlugFault::TooLong));
+    assert!(Slug::parse(&format!(" {} ", "🥐".repeat(100))).is_ok());
+    assert_eq!(Slug::parse_pathway(" courses "), Err(SlugFault::Reserved));
+    assert!(Slug::parse("courses").is_ok() && Slug::parse_pathway("Courses").is_ok());
+}
+
+#[test]
+fn every_bidirectional_formatting_character_is_found() {
+    let found: Vec<char> =
+        ('\0'..=char::MAX).filter(|c| !c.is_control() && !is_plain(&c.to_string())).collect();
+    let bidi_control = "\u{61C}\u{200E}\u{200F}\u{202A}\u{202B}\u{202C}\u{202D}\u{202E}\
+                        \u{2066}\u{2067}\u{2068}\u{2069}";
+    assert_eq!(found, bidi_control.chars().collect::<Vec<_>>());
+}
+
+#[test]
+fn an_invisible_character_is_seen_at_an_edge_only() {
+    for (text, edge) in [
+        ("\u{FEFF}ab", Some('\u{FEFF}')),
+        ("ab\u{200B}", Some('\u{200B}')),
+        ("a\u{200D}b", None),
+        ("a❤\u{FE0F}", None),
+        ("", None),
+    ] {
+        assert_eq!(invisible_edge(text), edge, "{text:?}");
+    }
 }

@@ -16,7 +16,7 @@ use serde_json::json;
 use shared::catalog::Catalog;
 use shared::dead_letter::{FailureReason, Reason, dead_letter};
 use shared::envelope::{Content, Envelope};
-use shared::event::EventName;
+use shared::event::{CoursePlace, Event, ModulePlace};
 use shared::facts::{Facts, Happening};
 use shared::identity::Person;
 use shared::milestones::{Values, milestones};
@@ -175,14 +175,16 @@ fn letters(amount: usize) -> Box<dyn FnOnce()> {
 }
 
 fn completed(module: usize) -> Happening {
+    let slug = |text: String| text.parse().unwrap();
     Happening {
-        name: EventName::ModuleCompleted,
         at: moment(),
-        pathway: Some("p".into()),
-        course: Some(format!("c-{:02}", module / 20)),
-        module: Some(format!("m-{module:05}")),
-        source: None,
-        viewed: None,
+        event: Event::ModuleCompleted(ModulePlace::InCourse {
+            course: CoursePlace {
+                pathway: Some(slug("p".into())),
+                course: slug(format!("c-{:02}", module / 20)),
+            },
+            module: slug(format!("m-{module:05}")),
+        }),
     }
 }
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 use aws_sdk_sqs::types::QueueAttributeName as Attribute;
 use serde_json::{Value, json};
 use shared::envelope::{Content, Envelope};
-use shared::event::EventName;
+use shared::event::{CoursePlace, Event, ModulePlace};
 use shared::facts::Happening;
 use shared::identity::Person;
 use simulator::LOCAL_TOKEN;
@@ -196,13 +196,14 @@ fn accepted(site: &Site, email: &str) -> Envelope {
         accepted_at: now,
         person: Person::new(Some(email), None).expect("somebody"),
         content: Content::Event(Happening {
-            name: EventName::from_wire("learning_module_started").expect("an event"),
             at: now,
-            pathway: Some("hedgehog-fundamentals".into()),
-            course: Some("getting-started-101".into()),
-            module: Some("first-vpc".into()),
-            source: None,
-            viewed: None,
+            event: Event::ModuleStarted(ModulePlace::InCourse {
+                course: CoursePlace {
+                    pathway: Some("hedgehog-fundamentals".parse().expect("a slug")),
+                    course: "getting-started-101".parse().expect("a slug"),
+                },
+                module: "first-vpc".parse().expect("a slug"),
+            }),
         }),
         hopped: false,
     }

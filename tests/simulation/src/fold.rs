@@ -14,14 +14,6 @@ pub fn facts(body: &Value, received_at: DateTime<Utc>) -> Option<Facts> {
 fn fold(body: &Value, received_at: DateTime<Utc>) -> Option<Facts> {
     let submission = submission::read(body.to_string().as_bytes()).ok()?;
     let Submitted::Single(event) = submission.events else { return None };
-    let at = event.when(received_at).at;
-    Some(Facts::of(&Happening {
-        name: event.name,
-        at,
-        pathway: event.pathway,
-        course: event.course,
-        module: event.module,
-        source: event.source,
-        viewed: event.viewed,
-    }))
+    let at = event.ts.when(received_at).at;
+    Some(Facts::of(&Happening { at, event: event.event }))
 }

@@ -9,7 +9,7 @@ use hubspot::fault::Refusal;
 use shared::catalog::Catalog;
 use shared::dead_letter::{FailureReason, Reason};
 use shared::envelope::{Content, Envelope, deduplication_id};
-use shared::event::EventName;
+use shared::event::{Event, EventName, Fields};
 use shared::facts::Happening;
 use shared::identity::Person;
 use shared::ports::{Delivery, Outgoing, Receipt};
@@ -50,13 +50,12 @@ fn event(person: &Person, name: EventName, pathway: &str) -> Envelope {
         accepted_at: at(),
         person: person.clone(),
         content: Content::Event(Happening {
-            name,
             at: at(),
-            pathway: Some(pathway.into()),
-            course: None,
-            module: None,
-            source: None,
-            viewed: None,
+            event: Event::build(
+                name,
+                Fields { pathway: pathway.parse().ok(), ..Fields::default() },
+            )
+            .unwrap(),
         }),
         hopped: false,
     }
