@@ -1,19 +1,17 @@
 //! The demo under `/demo`: a small course to click through, and beside it what the CRM holds.
 //!
-//! In: a path and a query; out: a page, its script, the browser client as `client/dist` has it, or
-//! the contact as JSON. Events take the same way as any page's: the page has the client and
-//! `POST /events/track`, and reads progress back from `GET /progress/read`.
+//! In: a path and a query. Out: a page, its script, the browser client as `client/dist` has it, or
+//! the contact as JSON. Events go the same way as any page's: the page loads the client, which posts
+//! to `/events/track`, and reads progress from `GET /progress/read`.
 //!
-//! **Invariant**: it exists beside the simulator only, so what it shows is nobody's real data.
+//! **Invariant**: it exists beside the simulator only, so it never shows real people's data.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::sync::Arc;
 
+use maud::{Markup, html};
 use shared::catalog::Catalog;
 use shared::email::Email;
-
-use console::html::Escaped;
 use simulator::Portal;
 
 /// Loads only what this server serves.
@@ -26,7 +24,7 @@ const PAGE: &str = include_str!("demo/page.html");
 const SCRIPT: &str = include_str!("demo/page.js");
 const STYLE: &str = include_str!("demo/page.css");
 
-/// Where the page's template takes the course.
+/// The place of the course in the page.
 const COURSE_MARK: &str = "<!-- course -->";
 
 /// The demo.
@@ -35,7 +33,7 @@ pub struct Demo {
     page: String,
 }
 
-/// What a path of the demo leads to.
+/// What the demo serves under a path.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Served {
     /// Its content type.
@@ -45,18 +43,17 @@ pub struct Served {
 }
 
 impl Demo {
-    /// A demo of the smallest pathway of the catalog that can be completed; without one, no course.
+    /// A demo of the smallest pathway in the catalog that can be completed; without one, the page says
+    /// so.
     pub fn new(portal: Arc<Portal>, catalog: &Catalog) -> Self {
         let course = match smallest_pathway(catalog) {
             Some((pathway, courses)) => course_list(pathway, courses, catalog),
-            None => {
-                "<p class=\"note\">The catalog has no pathway that can be completed.</p>".into()
-            }
+            None => html! { p.note { "The catalog has no pathway that can be completed." } },
         };
-        Self { portal, page: PAGE.replacen(COURSE_MARK, &course, 1) }
+        Self { portal, page: PAGE.replacen(COURSE_MARK, &course.into_string(), 1) }
     }
 
-    /// What a path leads to; `None` if it leads nowhere.
+    /// What is under a path; `None` if nothing is.
     pub fn serve(&self, path: &str, query: &BTreeMap<String, String>) -> Option<Served> {
         let text = |content_type, body: &str| Some(Served { content_type, body: body.to_owned() });
         match path {
@@ -76,7 +73,7 @@ impl Demo {
     }
 }
 
-/// The pathway with the fewest modules among those whose every course has some.
+/// The pathway with the fewest modules, among those in which every course has modules.
 fn smallest_pathway(catalog: &Catalog) -> Option<(&str, &[String])> {
     let modules = |courses: &[String]| -> Option<usize> {
         let counts = courses
@@ -92,46 +89,44 @@ fn smallest_pathway(catalog: &Catalog) -> Option<(&str, &[String])> {
         .map(|(_, slug, courses)| (slug.as_str(), courses.as_slice()))
 }
 
-fn course_list(pathway: &str, courses: &[String], catalog: &Catalog) -> String {
-    let mut list = String::new();
-    for course in courses {
-        // Writing to a `String` can't fail, here and below.
-        let _written = write!(
-            list,
-            "<article class=\"course\" data-pathway=\"{}\" data-course=\"{}\"><header>\
-             <h2>{}</h2><p class=\"note\">in {}</p>\
-             <button type=\"button\" data-call=\"enroll\">Enroll</button></header><ol>",
-            Escaped(pathway),
-            Escaped(course),
-            Title(course),
-            Title(pathway),
-        );
-        for module in catalog.courses.get(course).into_iter().flatten() {
-            let _written = write!(
-                list,
-                "<li data-module=\"{0}\"><div><strong>{1}</strong><small aria-live=\"polite\">not \
-                 started</small></div><button type=\"button\" data-call=\"startModule\" \
-                 aria-label=\"Start {1}\">Start</button><button type=\"button\" \
-                 data-call=\"completeModule\" aria-label=\"Complete {1}\">Complete</button></li>",
-                Escaped(module),
-                Title(module),
-            );
+fn course_list(pathway: &str, courses: &[String], catalog: &Catalog) -> Markup {
+    html! {
+        @for course in courses {
+            article.course data-pathway=(pathway) data-course=(course) {
+                header {
+                    h2 { (title(course)) }
+                    p.note { "in " (title(pathway)) }
+                    button type="button" data-call="enroll" { "Enroll" }
+                }
+                ol {
+                    @for module in catalog.courses.get(course).into_iter().flatten() {
+                        (module_item(module))
+                    }
+                }
+            }
         }
-        list.push_str("</ol></article>");
     }
-    list
 }
 
-/// A slug as people write it.
-struct Title<'a>(&'a str);
-
-impl std::fmt::Display for Title<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let words = self.0.replace('-', " ");
-        let mut letters = words.chars();
-        let first: String = letters.next().into_iter().flat_map(char::to_uppercase).collect();
-        write!(f, "{}{}", Escaped(&first), Escaped(letters.as_str()))
+fn module_item(module: &str) -> Markup {
+    let title = title(module);
+    html! {
+        li data-module=(module) {
+            div { strong { (title) } small aria-live="polite" { "not started" } }
+            button type="button" data-call="startModule" aria-label={ "Start " (title) } { "Start" }
+            button type="button" data-call="completeModule" aria-label={ "Complete " (title) } {
+                "Complete"
+            }
+        }
     }
+}
+
+/// A slug as a title: `first-vpc` is `First vpc`.
+fn title(slug: &str) -> String {
+    let words = slug.replace('-', " ");
+    let mut rest = words.chars();
+    let first: String = rest.next().into_iter().flat_map(char::to_uppercase).collect();
+    first + rest.as_str()
 }
 
 #[cfg(test)]

@@ -29,7 +29,7 @@ use crate::demo::Demo;
 use crate::pump::Pump;
 use crate::server::{self, Doors};
 use console::access::{Access, Keys};
-use console::tally::Tally;
+use console::recent_stats::journal::StatsJournal;
 use console::{Console, Watched};
 use dead_letters::Queues;
 use simulator::Portal;
@@ -191,8 +191,8 @@ impl Stack {
         let client = connect(PaceSettings::of(hubspot, 1))?;
         let reading = connect(reader::share(hubspot))?;
 
-        let tally = Arc::new(Tally::new(journal, clock.clone()));
-        let journal: Arc<dyn Journal> = tally.clone();
+        let stats = Arc::new(StatsJournal::new(journal, clock.clone()));
+        let journal: Arc<dyn Journal> = stats.clone();
         let ingest = Ingest::new(
             settings.door.clone(),
             queues.events(),
@@ -238,7 +238,7 @@ impl Stack {
                 entropy,
             },
             embedded: Some(queues.clone()),
-            lately: Some(tally),
+            stats: Some(stats),
             portal: simulator.as_ref().map(|simulator| simulator.portal.clone()),
             place: place.into(),
         };

@@ -1,7 +1,7 @@
 //! `milepost console`: the console over queues that other processes work on, SQS's above all.
 //!
-//! It is the page of `local` and `serve`, with what the queues and, for a deployment, the workers'
-//! metrics can tell.
+//! It is the page of `local` and `serve`, with what the queues tell and, for a deployment, the
+//! workers' metrics.
 
 mod metrics;
 
@@ -9,7 +9,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use console::access::Access;
-use console::lately::Lately;
+use console::recent_stats::StatsSource;
 use console::{self, Console, Watched};
 use host::clock::SystemClock;
 use host::environment;
@@ -53,7 +53,7 @@ struct Ready {
     console: String,
 }
 
-/// Runs the command, until it is asked to stop.
+/// Runs the command until it is asked to stop.
 ///
 /// # Errors
 /// [`Stopped`], when it can't start.
@@ -68,13 +68,13 @@ pub(crate) async fn run(args: Args, output: &Output) -> Result<Ending, Stopped> 
         ));
     }
     let url = environment::lookup("QUEUE_URL").unwrap_or_default();
-    let (name, lately) = match place.is_typed() {
+    let (name, stats) = match place.is_typed() {
         true => ("The queue of a data folder".to_owned(), None),
         false => (format!("{} on SQS", named(&url)), metrics_of(named(&url))?),
     };
     let queues = place.open()?;
     let stop = Stop::listen();
-    let watched = Watched { queues, embedded: None, lately, portal: None, place: name };
+    let watched = Watched { queues, embedded: None, stats, portal: None, place: name };
     let access = Access::new(listen.ip(), keys);
     let page = Arc::new(Console::new(watched, access, stop.signal().clone()));
     let taken = |error| {
@@ -96,24 +96,24 @@ pub(crate) async fn run(args: Args, output: &Output) -> Result<Ending, Stopped> 
         served = console::serve(listener, page, until) => {
             served.map_err(|error| Stopped::Usage(format!("the page can't be served: {error}")))?;
         }
-        // A browser that keeps its connection open must not keep the command.
+        // An open connection of a browser must not keep the command running.
         () = stop.requested() => {}
     }
     Ok(Ending::Done)
 }
 
 /// The metrics of `APP_STAGE`, and of the queue of this name.
-fn metrics_of(queue: &str) -> Result<Option<Arc<dyn Lately>>, Stopped> {
+fn metrics_of(queue: &str) -> Result<Option<Arc<dyn StatsSource>>, Stopped> {
     let Process { stage, .. } = Process::from_lookup(&environment::lookup)
         .map_err(|wrong| Stopped::Usage(wrong.to_string()))?;
-    // Without an identity the queues can't be opened either, and that says what to do.
+    // Without credentials the queues can't be opened either, and that error says what to do.
     let Ok(settings) = ClientSettings::from_lookup(&environment::lookup) else { return Ok(None) };
     let clock = Arc::new(SystemClock::start());
     let aws = Aws::new(settings, clock.clone());
     Ok(Some(Arc::new(Metrics::new(aws, clock, stage, queue.to_owned()))))
 }
 
-/// A queue by the last part of its URL: all that one has to see of it.
+/// A queue's name: the last part of its URL.
 fn named(url: &str) -> &str {
     url.trim_end_matches('/').rsplit('/').next().unwrap_or(url)
 }

@@ -1,10 +1,10 @@
 //! `milepost dlq`: the dead letters, over whichever queue holds them.
 //!
-//! A [`walk`] receives every letter and holds it, [`filter`] says which are meant, and each command
-//! does its own with those (what they share with the console stands in `dead_letters`): [`list`] and [`show`] look, [`export`] writes them down, [`replay`]
-//! sends them back, [`purge`] deletes them.
+//! A [`scan`] receives every dead letter and holds it, and [`filter`] says which ones were chosen.
+//! [`list`] and [`show`] print them, [`export`] writes them down, [`replay`] sends them back, [`purge`]
+//! deletes them. What these commands share with the console is in `dead_letters`.
 //!
-//! **Invariant**: nobody is named in what is printed, unless the operator asked for that.
+//! **Invariant**: the output names no person, unless the operator asked for it.
 
 mod export;
 mod filter;
@@ -14,7 +14,7 @@ pub(crate) mod replay;
 mod show;
 
 use clap::Subcommand;
-pub(crate) use dead_letters::{letter, reasons, walk};
+pub(crate) use dead_letters::{dead_letter, reasons, scan};
 
 use crate::ending::{Ending, Stopped};
 use crate::output::Output;
@@ -24,9 +24,9 @@ use crate::output::Output;
 #[command(
     long_about = "Look at dead letters, replay, export or purge them.\n\n\
                   A dead letter is an event that can't succeed as it is; it says why. Look at them \
-                  with `list` and `show`, mend the cause, then `replay`. Nothing expires before 14 \
+                  with `list` and `show`, fix the cause, then `replay`. Nothing expires before 14 \
                   days.\n\n\
-                  The queue is SQS's, as QUEUE_URL and DLQ_URL say, or with --data the one of a \
+                  The queues are those of QUEUE_URL and DLQ_URL on SQS, or with --data those of a \
                   `serve` or `local`, which may be running.",
     after_help = "Example: milepost dlq list && milepost dlq replay --reason REJECTED --dry-run\n\
                   Read on in docs/queue.md, Reasons."
@@ -59,20 +59,20 @@ pub(crate) async fn run(args: Args, output: &Output) -> Result<Ending, Stopped> 
     }
 }
 
-/// Says what a walk did not see.
-pub(crate) fn note_unseen(unseen: walk::Unseen, output: &Output) {
-    let walk::Unseen { behind, in_other_hands } = unseen;
+/// Says what a scan did not see.
+pub(crate) fn note_unseen(unseen: scan::Unseen, output: &Output) {
+    let scan::Unseen { behind, in_other_hands } = unseen;
     if behind > 0 {
         output.note(format!(
-            "note: {behind} more stand behind letters of the same contact, where a queue does not \
-             show them; `dlq export` brings all"
+            "note: {behind} more are hidden behind dead letters of the same contact; `dlq export` \
+             reaches all"
         ));
     }
     if in_other_hands > 0 {
         output.note(format!(
-            "note: {in_other_hands} more are in other hands, of another command or of one that was \
-             killed; they are back after {} s at most",
-            walk::HOLD.as_secs()
+            "note: another command holds {in_other_hands} more, or held them when it was killed; they \
+             are back within {} s",
+            scan::HOLD.as_secs()
         ));
     }
 }

@@ -13,7 +13,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
 
-use crate::journal::{Figure, Line};
+use crate::journal::{ContactWritten, Figure, Line};
 
 /// The time of day, a steady clock, and waiting.
 #[async_trait]
@@ -39,6 +39,12 @@ pub trait Entropy: Send + Sync {
 pub trait Journal: Send + Sync {
     /// Writes a line, whole.
     fn line(&self, line: Line);
+
+    /// Writes a contact that was written to HubSpot: as its line, unless an implementation has a use
+    /// for the values.
+    fn contact_written(&self, contact: ContactWritten) {
+        self.line(contact.into());
+    }
 
     /// Writes the figures of one request or one pass; the same figure may have many values.
     fn figures(&self, figures: &[(Figure, f64)]);

@@ -75,7 +75,7 @@ async function held(email) {
   return contacts.find((contact) => contact.email === email);
 }
 
-/** A page of a visitor of its own; what it complains of fails the test. */
+/** A page of a new visitor; an error of the page fails the test. */
 async function open(path = "/", { width = 1280, scheme = "light", script = true, urls = stack } = {}) {
   const context = await browser.createBrowserContext();
   const page = await context.newPage();
@@ -124,7 +124,7 @@ test("a dead letter is made, replayed by clicking, and applied", async () => {
   await shows(page, "#letters", "REJECTED");
 
   await Promise.all([page.waitForNavigation(), page.click("#replay-REJECTED")]);
-  assert.match(await text(page, "main"), /nothing has changed\. 1 letter would go back/);
+  assert.match(await text(page, "main"), /nothing has changed\. 1 dead letter would go back/);
   const dead = await (await fetch(`${stack.api}/`)).text();
   assert.match(dead, /<dt>Dead letters<\/dt><dd>1<\/dd>/, "the dry run changed something");
   assert.equal(await held("clicked@example.com"), undefined);
@@ -139,12 +139,12 @@ test("a dead letter is made, replayed by clicking, and applied", async () => {
 
 test("the same with the keyboard alone", async () => {
   const page = await open();
-  /** Goes to a control with the tab key, as one has to. */
+  /** Goes to a control with the tab key alone. */
   const reach = async (id) => {
     for (let at = 0; at < 80; at += 1) {
       if (await page.evaluate((id) => document.activeElement?.id === id, id)) {
         const outline = await page.evaluate(() => getComputedStyle(document.activeElement).outlineStyle);
-        assert.equal(outline, "solid", `one does not see that ${id} has the focus`);
+        assert.equal(outline, "solid", `the focus on ${id} can't be seen`);
         return;
       }
       await page.keyboard.press("Tab");
@@ -160,7 +160,7 @@ test("the same with the keyboard alone", async () => {
   await reach("fault-rule");
   await enter();
   await reach("replay-REJECTED");
-  // The page looks again meanwhile, and the focus stays.
+  // The page refreshes, and the focus stays.
   await send("another@example.com", "intro-to-hedgehog");
   await shows(page, "#contacts", "another@example.com");
   await reach("replay-REJECTED");
@@ -211,13 +211,13 @@ test("off its own page nothing acts, and with a token set one logs in", async ()
   await Promise.all([page.waitForNavigation(), page.keyboard.press("Enter")]);
   await shows(page, "#figures", "Waiting");
 
-  // A site whose name is another one posts a form here, with the cookie's jar at hand.
+  // A site with another name posts a form here, in the browser that holds the cookie.
   const fault = () => page.$eval("#fault-away", (button) => button.textContent);
-  const word = await page.$eval("input[name=word]", (input) => input.value);
+  const token = await page.$eval("input[name=csrf_token]", (input) => input.value);
   const foreign = await page.browserContext().newPage();
   await foreign.goto(`${urls.api.replace("127.0.0.1", "localhost")}/api/health`);
   await foreign.setContent(`<form method="post" action="${urls.api}/console/fault">
-    <input name="word" value="${word}"><input name="fault" value="away"><button name="on" value="true">
+    <input name="csrf_token" value="${token}"><input name="fault" value="away"><button name="on" value="true">
     </button></form>`);
   const [answer] = await Promise.all([foreign.waitForNavigation(), foreign.click("button")]);
   assert.notEqual(answer.status(), 303);

@@ -1,5 +1,5 @@
-//! The console's doors, over HTTP as a hostile page, a proxy and a curl would knock: who sees it,
-//! what acts, and that to look changes nothing.
+//! The console over HTTP, as a hostile page, a proxy and curl reach it: who sees it, what acts, and
+//! that a `GET` changes nothing.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -34,7 +34,7 @@ struct Page {
 }
 
 impl Page {
-    /// Opens one that believes that it listens on this address.
+    /// Opens one that thinks it listens on this address.
     async fn open(address: &str, token: Option<&str>) -> Self {
         let _already_installed = rustls::crypto::ring::default_provider().install_default();
         let clock: Arc<dyn Clock> = Arc::new(SystemClock::start());
@@ -50,7 +50,7 @@ impl Page {
         let watched = Watched {
             queues: queues.clone(),
             embedded: None,
-            lately: None,
+            stats: None,
             portal: None,
             place: "a test".into(),
         };
@@ -76,12 +76,12 @@ impl Page {
         request.header("content-type", FORM).body(form.to_owned())
     }
 
-    /// The visitor's cookie, and the word of its forms on the page of a dry run.
+    /// The visitor's cookie, and the CSRF token and time in the form on the page of a dry run.
     async fn visit(&self) -> (String, String, String) {
         let answer = self.get("/console/replay?reason=REJECTED").send().await.unwrap();
         let cookie = cookie(&answer).expect("a first visit sets a cookie");
         let html = text(answer).await;
-        (cookie, value_of(&html, "word"), value_of(&html, "until"))
+        (cookie, value_of(&html, "csrf_token"), value_of(&html, "until"))
     }
 
     /// Puts dead letters of one contact there.
@@ -138,26 +138,26 @@ fn visible(count: u64) -> Depth {
 }
 
 #[tokio::test]
-async fn to_look_and_a_dry_run_change_nothing() {
+async fn the_page_and_a_dry_run_change_nothing() {
     let page = Page::open("127.0.0.1", None).await;
     page.put_letters(12).await;
     let html = text(page.get("/").send().await.unwrap()).await;
     assert!(html.contains("REJECTED <span class=\"count\">10</span>"), "{html}");
-    assert!(html.contains("10 of 12 were looked at"));
+    assert!(html.contains("These are 10 of 12."));
     assert!(html.contains("&lt;b&gt;a rule&lt;/b&gt;") && !html.contains("<b>a rule"));
     assert_eq!(page.depths().await, [visible(0), visible(12)]);
 
     let dry = text(page.get("/console/replay?reason=REJECTED").send().await.unwrap()).await;
-    assert!(dry.contains("<strong>10 letters</strong> would go back"), "{dry}");
+    assert!(dry.contains("<strong>10 dead letters</strong> would go back"), "{dry}");
     assert!(dry.contains("among 2 more"), "{dry}");
     assert_eq!(page.depths().await, [visible(0), visible(12)]);
 }
 
 #[tokio::test]
-async fn a_replay_sends_what_its_dry_run_meant_and_nothing_that_died_later() {
+async fn a_replay_sends_what_its_dry_run_showed_and_nothing_later() {
     let page = Page::open("127.0.0.1", None).await;
     page.put_letters(12).await;
-    let (cookie, word, until) = page.visit().await;
+    let (cookie, csrf_token, until) = page.visit().await;
     let later = Outgoing {
         body: "died later".into(),
         group: "h".repeat(64),
@@ -166,7 +166,8 @@ async fn a_replay_sends_what_its_dry_run_meant_and_nothing_that_died_later() {
     };
     assert!(page.queues.dead_letters.send(vec![later]).await[0].is_ok());
 
-    let form = format!("word={word}&until={}&reason=REJECTED", until.replace(':', "%3A"));
+    let form =
+        format!("csrf_token={csrf_token}&until={}&reason=REJECTED", until.replace(':', "%3A"));
     let request = page.post("/console/replay", &form).header("cookie", &cookie);
     let answer = request.header("origin", &page.url).send().await.unwrap();
     assert_eq!(answer.status(), 303);
@@ -199,9 +200,9 @@ async fn a_replay_sends_what_its_dry_run_meant_and_nothing_that_died_later() {
 async fn no_request_from_elsewhere_acts() {
     let page = Page::open("127.0.0.1", None).await;
     page.put_letters(1).await;
-    let (cookie, word, until) = page.visit().await;
+    let (cookie, csrf_token, until) = page.visit().await;
     let fields = format!("until={}&reason=REJECTED", until.replace(':', "%3A"));
-    let right = format!("word={word}&{fields}");
+    let right = format!("csrf_token={csrf_token}&{fields}");
     let own = page.url.clone();
     let check = async |headers: &[(&str, &str)], form: &str| {
         let mut request = page.post("/console/replay", form);
@@ -220,8 +221,8 @@ async fn no_request_from_elsewhere_acts() {
     check(&[cookie, ("origin", &own), ("sec-fetch-site", "cross-site")], &right).await;
     check(&[cookie, ("origin", &own), ("sec-fetch-site", "same-site")], &right).await;
     check(&[cookie, ("origin", &own)], &fields).await;
-    check(&[cookie, ("origin", &own)], &format!("word=00&{fields}")).await;
-    // Another session's word, and no session at all.
+    check(&[cookie, ("origin", &own)], &format!("csrf_token=00&{fields}")).await;
+    // Another session's token, and no session at all.
     check(&[("origin", &own)], &right).await;
     // By another name, as after rebinding it; and through a proxy.
     check(&[cookie, ("origin", "http://evil.example"), ("host", "evil.example")], &right).await;
@@ -229,7 +230,7 @@ async fn no_request_from_elsewhere_acts() {
 }
 
 #[tokio::test]
-async fn the_oldest_event_is_the_first_that_came_and_is_still_there() {
+async fn the_oldest_event_is_the_first_one_still_on_the_queue() {
     let clock = Arc::new(VirtualClock::starting_at("2026-01-18T12:00:00Z".parse().unwrap()));
     let entropy = Arc::new(SeededEntropy::new(1));
     let settings = QueueSettings { delay: Duration::ZERO, ..QueueSettings::default() };
@@ -258,7 +259,7 @@ async fn the_oldest_event_is_the_first_that_came_and_is_still_there() {
         attempt_id: "first".into(),
     };
     let held = queues.events().receive(request).await.unwrap();
-    assert_eq!(queues.oldest_event().await, Ok(Some(first)), "it is in hand, and not gone");
+    assert_eq!(queues.oldest_event().await, Ok(Some(first)), "it is in flight, and still there");
     let receipts = held.into_iter().map(Receipt::from).collect();
     assert!(queues.events().delete(receipts).await.is_empty());
     assert_eq!(queues.oldest_event().await, Ok(Some(second)));
@@ -345,7 +346,7 @@ async fn the_stack_s_own_page_shows_its_work_and_switches_its_faults() {
     }
     assert!(!html.contains("<dt>Day left</dt><dd>–</dd>"), "the quota is not known");
 
-    let form = format!("word={}&fault=away&on=true", value_of(&html, "word"));
+    let form = format!("csrf_token={}&fault=away&on=true", value_of(&html, "csrf_token"));
     let request = http.post(format!("{url}/console/fault")).header("content-type", FORM).body(form);
     let request = request.header("cookie", cookie).header("sec-fetch-site", "same-origin");
     assert_eq!(request.send().await.unwrap().status(), 200);

@@ -12,7 +12,7 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use hubspot::fault::CallFault;
 use hubspot::pace::Pace;
-use shared::journal::{Figure, Line, LogLevel};
+use shared::journal::{ContactWritten, Figure, Line, LogLevel};
 use shared::ports::{Clock, Journal};
 use shared::properties::TEXT_CHARS_MAX;
 
@@ -30,13 +30,38 @@ const UNSUPPORTED_CLAIM: &str = "A completion was claimed that the progress does
 /// The notes of one pass.
 #[derive(Debug, Default)]
 pub(crate) struct Report {
-    lines: Vec<Line>,
+    lines: Lines,
     figures: Vec<(Figure, f64)>,
     begun_at: Duration,
     ended_at: Duration,
     messages: usize,
     contacts: usize,
     faults: BTreeSet<String>,
+}
+
+/// What is logged when the pass is over, in the order it happened.
+#[derive(Debug, Default)]
+struct Lines(Vec<Entry>);
+
+#[derive(Debug)]
+enum Entry {
+    Line(Line),
+    ContactWritten(ContactWritten),
+}
+
+impl Lines {
+    fn push(&mut self, line: Line) {
+        self.0.push(Entry::Line(line));
+    }
+
+    fn write_to(self, journal: &dyn Journal) {
+        for entry in self.0 {
+            match entry {
+                Entry::Line(line) => journal.line(line),
+                Entry::ContactWritten(contact) => journal.contact_written(contact),
+            }
+        }
+    }
 }
 
 impl Report {
@@ -86,22 +111,17 @@ impl Report {
                     self.lines.push(line.with("contact_id", id.clone()));
                 }
                 let happenings = write.messages.iter().filter_map(|one| one.envelope.happening());
-                let names: BTreeSet<&str> = happenings.map(|h| h.event.name().as_str()).collect();
-                let message = match names.is_empty() {
-                    true => "Contact recomputed from its state".to_owned(),
-                    false => {
-                        let names = Vec::from_iter(names).join(", ");
-                        format!("Track event (persisted via properties) {names}")
-                    }
-                };
-                let properties: Vec<&str> = write.properties.keys().map(String::as_str).collect();
-                self.lines.push(
-                    line_of(LogLevel::Info, message, write)
-                        .with("contact_id", id.clone())
-                        .with("created", is_new)
-                        .with("properties", properties.join(","))
-                        .with("state_chars", write.state_chars),
-                );
+                let first = write.messages.first();
+                self.lines.0.push(Entry::ContactWritten(ContactWritten {
+                    group: first.map(|one| one.group().to_owned()),
+                    record_id: id.clone(),
+                    is_new,
+                    events: write.messages.len(),
+                    event_names: happenings.map(|h| h.event.name().as_str()).collect(),
+                    properties: write.properties.keys().cloned().collect(),
+                    state_chars: write.state_chars,
+                    correlation_id: first.map(|one| one.envelope.correlation_id.clone()),
+                }));
                 let claims = line_of(LogLevel::Info, UNSUPPORTED_CLAIM, write);
                 self.claims(write.unsupported_claims.len(), claims);
                 if write.state_chars > STATE_CHARS_WARN {
@@ -249,9 +269,7 @@ impl Report {
         let window = after.window_remaining.map(|left| (Figure::HubSpotRemaining, f64::from(left)));
         let day = after.daily_remaining.map(|left| (Figure::DailyRemaining, left as f64));
         self.figures.extend(window.into_iter().chain(day));
-        for line in self.lines {
-            journal.line(line);
-        }
+        self.lines.write_to(journal);
         journal.figures(&self.figures);
     }
 }

@@ -1,11 +1,12 @@
 //! Who may see the console, and which requests may act.
 //!
-//! On loopback nobody needs a token; there, a page is shown under a literal address only, so that
-//! no name of another site leads to it. On any other address, and wherever a token is set, one
-//! logs in with it. Sessions stand in a signed cookie and nowhere else: a restart ends them all.
+//! On loopback the console needs no token, but answers only under a literal address or `localhost`,
+//! so that no other site's name can lead to it. On any other address, and wherever a token is set,
+//! a visitor logs in with the token. A session is a signed cookie and is stored nowhere: a restart
+//! ends them all.
 //!
-//! **Invariant**: a request acts only if it is a visitor's, comes from a page of this origin, and
-//! brings the word that this session's forms carry.
+//! **Invariant**: a request acts only if it has a session, comes from a page of this origin, and
+//! brings its session's CSRF token.
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Mutex, PoisonError};
@@ -20,22 +21,22 @@ use sha2::Sha256;
 const COOKIE: &str = "milepost-console";
 /// How long a session lasts.
 const SESSION_S: i64 = 12 * 60 * 60;
-/// So many wrong tokens in so long, and none is looked at until it is over.
+/// After this many wrong tokens, no token is accepted until the window ends.
 const WRONG_MAX: u32 = 10;
 const WRONG_WINDOW: Duration = Duration::from_secs(60);
 /// What a proxy adds to a request that it passes on.
 const FORWARDED: [&str; 4] = ["forwarded", "x-forwarded-for", "x-real-ip", "via"];
 
-/// What the console is locked with.
+/// What locks the console.
 #[derive(Clone)]
 pub struct Keys {
-    /// The token that is asked for; without one, the console is open on loopback and nowhere else.
+    /// The log-in token; without one, the console is open on loopback and closed elsewhere.
     pub token: Option<String>,
-    /// What signs sessions: unpredictable, and this process's own.
+    /// The key that signs sessions: random, and new in each process.
     pub secret: [u8; 32],
 }
 
-/// The rule, and what it has seen.
+/// The rule, and the wrong tokens that it has seen.
 pub struct Access {
     rule: Rule,
     secret: [u8; 32],
@@ -56,41 +57,41 @@ struct Wrong {
     count: u32,
 }
 
-/// Somebody who may look.
+/// A visitor who may see the console.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Visitor {
     session: String,
-    /// The cookie to be set, if the visitor has none yet.
+    /// The cookie to set, if the visitor has none yet.
     pub(crate) cookie: Option<String>,
-    /// The word that this session's forms carry.
-    pub(crate) word: String,
+    /// The token that this session's forms carry.
+    pub(crate) csrf_token: String,
 }
 
-/// Why somebody may not look, or a request may not act.
+/// Why a visitor may not see the console, or a request may not act.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Denied {
-    /// There is no token, and this is not loopback.
+    /// No token is set, and this is not loopback.
     Closed,
     /// The page was opened by a name, which may be another site's.
     Name,
-    /// The request came through a proxy, from wherever.
+    /// The request came through a proxy, so its origin is unknown.
     Proxy,
-    /// Nobody has logged in.
+    /// The visitor has not logged in.
     LogIn,
-    /// The request comes from elsewhere.
+    /// The request comes from another origin.
     Elsewhere,
-    /// The form is not this session's.
-    Word,
+    /// The form has another session's CSRF token, or none.
+    CsrfToken,
 }
 
-/// What came of a log-in.
+/// The result of a log-in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum LogIn {
     /// The session's cookie.
     Welcome(String),
-    /// Another token.
+    /// The token is wrong.
     Wrong,
-    /// Too many wrong ones.
+    /// Too many wrong tokens.
     Later,
 }
 
@@ -105,12 +106,13 @@ impl Access {
         Self { rule, secret: keys.secret, wrong: Mutex::default() }
     }
 
-    /// Whether one logs in here.
+    /// Whether visitors have to log in.
     pub(crate) fn asks_for_token(&self) -> bool {
         matches!(self.rule, Rule::Token(_))
     }
 
-    /// Who this is. `chance` names a new session; the secret is what makes it one.
+    /// The visitor who sent a request. `chance` makes the name of a new session unique; only the
+    /// signature makes it valid.
     pub(crate) fn visitor(
         &self,
         headers: &HeaderMap,
@@ -126,7 +128,7 @@ impl Access {
             Rule::Open if FORWARDED.iter().any(|name| headers.contains_key(*name)) => {
                 return Err(Denied::Proxy);
             }
-            // A page elsewhere could not read it, and would make the console look at letters.
+            // The other site could not read the page, but would make the console receive dead letters.
             Rule::Open if is_embedded_elsewhere(headers) => return Err(Denied::Elsewhere),
             Rule::Open => {}
         }
@@ -138,22 +140,22 @@ impl Access {
                 (session, Some(cookie))
             }
         };
-        Ok(Visitor { word: self.seal("form", &session), session, cookie })
+        Ok(Visitor { csrf_token: self.seal("form", &session), session, cookie })
     }
 
-    /// Whether a visitor's request may act: `word` is what its form carried.
+    /// Whether a visitor's request may act. `csrf_token` is what its form carried.
     pub(crate) fn may_act(
         &self,
         visitor: &Visitor,
         headers: &HeaderMap,
-        word: &str,
+        csrf_token: &str,
     ) -> Result<(), Denied> {
         if !is_same_origin(headers) {
             return Err(Denied::Elsewhere);
         }
-        match self.is_seal_of("form", &visitor.session, word) {
+        match self.is_seal_of("form", &visitor.session, csrf_token) {
             true => Ok(()),
-            false => Err(Denied::Word),
+            false => Err(Denied::CsrfToken),
         }
     }
 
@@ -173,7 +175,7 @@ impl Access {
         if wrong.count >= WRONG_MAX {
             return LogIn::Later;
         }
-        // Seals are compared, so that the time it takes tells nothing of the token.
+        // It compares seals, so that the time it takes reveals nothing about the token.
         let Rule::Token(right) = &self.rule else { return LogIn::Wrong };
         if !self.is_seal_of("token", right, &self.seal("token", token)) {
             wrong.count += 1;
@@ -182,7 +184,7 @@ impl Access {
         LogIn::Welcome(cookie(&self.new_session(now, chance), SESSION_S, headers))
     }
 
-    /// What ends a session in the browser.
+    /// The cookie that ends a session in the browser.
     pub(crate) fn log_out(&self, headers: &HeaderMap) -> String {
         cookie("", 0, headers)
     }
@@ -193,7 +195,7 @@ impl Access {
         format!("{open}.{seal}")
     }
 
-    /// The session that the cookie proves, if it has not ended.
+    /// The session in the cookie, if its signature is right and it has not ended.
     fn session(&self, headers: &HeaderMap, now: DateTime<Utc>) -> Option<String> {
         let cookies =
             headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
@@ -222,7 +224,7 @@ impl Access {
         }
     }
 
-    /// `None` never comes: this code takes keys of any length.
+    /// Never `None`: HMAC takes keys of any length.
     fn mac(&self, use_: &str, text: &str) -> Option<Hmac<Sha256>> {
         let mut mac = Hmac::<Sha256>::new_from_slice(&self.secret).ok()?;
         mac.update(use_.as_bytes());
@@ -238,7 +240,7 @@ impl std::fmt::Debug for Keys {
     }
 }
 
-/// Whether a page was asked for by an address: a name could be another site's that leads here.
+/// Whether a page was opened by an address or `localhost`. Any other name may be another site's.
 pub fn is_literal_host(headers: &HeaderMap) -> bool {
     let host = host(headers);
     let is_literal = host.parse::<SocketAddr>().is_ok() || host.parse::<IpAddr>().is_ok();
@@ -246,8 +248,8 @@ pub fn is_literal_host(headers: &HeaderMap) -> bool {
     is_literal || name == "localhost"
 }
 
-/// Whether a browser says that a page of this origin sent the request. A browser that says nothing
-/// of it is none that this console is for.
+/// Whether the browser says that a page of this origin sent the request. The console does not serve
+/// browsers that say nothing.
 pub(crate) fn is_same_origin(headers: &HeaderMap) -> bool {
     let text = |name: &str| headers.get(name).map(|value| value.to_str().unwrap_or_default());
     let site = text("sec-fetch-site");
@@ -262,8 +264,7 @@ pub(crate) fn is_same_origin(headers: &HeaderMap) -> bool {
     }
 }
 
-/// Whether another site's page asks for this as a part of itself, and not a person who follows a
-/// link.
+/// Whether another site's page loads this as a part of itself, rather than a person following a link.
 fn is_embedded_elsewhere(headers: &HeaderMap) -> bool {
     let is = |name: &str, value: &str| headers.get(name).is_some_and(|held| held == value);
     is("sec-fetch-site", "cross-site") && !is("sec-fetch-dest", "document")
@@ -301,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_token_the_console_is_open_on_loopback_and_nowhere_else() {
+    fn without_a_token_the_console_is_open_on_loopback_only() {
         let check = |address: &str, headers: &HeaderMap, expected: Result<(), Denied>| {
             let seen = access(address, None).visitor(headers, NOW, 1);
             assert_eq!(seen.map(|_| ()), expected, "{address} {headers:?}");
@@ -326,7 +327,7 @@ mod tests {
     }
 
     #[test]
-    fn with_a_token_one_logs_in_wherever_the_console_listens() {
+    fn with_a_token_visitors_log_in_on_every_address() {
         for address in ["127.0.0.1", "0.0.0.0"] {
             let access = access(address, Some("sesame-sesame-16"));
             let from = headers(&[("host", "ops.example"), ("origin", "https://ops.example")]);
@@ -362,27 +363,27 @@ mod tests {
     }
 
     #[test]
-    fn a_request_acts_from_a_page_of_this_origin_with_the_word_of_its_session() {
+    fn a_request_acts_with_this_origin_and_its_session_s_csrf_token() {
         let access = access("127.0.0.1", None);
         let host = ("host", "127.0.0.1:8787");
         let visitor = access.visitor(&headers(&[host]), NOW, 1).unwrap();
         let other = access.visitor(&headers(&[host]), NOW, 2).unwrap();
         let origin = ("origin", "http://127.0.0.1:8787");
-        let check = |given: &[(&'static str, &str)], word: &str, expected: Result<(), Denied>| {
-            let done = access.may_act(&visitor, &headers(given), word);
+        let check = |given: &[(&'static str, &str)], token: &str, expected: Result<(), Denied>| {
+            let done = access.may_act(&visitor, &headers(given), token);
             assert_eq!(done, expected, "{given:?}");
         };
-        check(&[host, origin], &visitor.word, Ok(()));
-        check(&[host, ("sec-fetch-site", "same-origin")], &visitor.word, Ok(()));
-        check(&[host, origin], &other.word, Err(Denied::Word));
-        check(&[host, origin], "", Err(Denied::Word));
+        check(&[host, origin], &visitor.csrf_token, Ok(()));
+        check(&[host, ("sec-fetch-site", "same-origin")], &visitor.csrf_token, Ok(()));
+        check(&[host, origin], &other.csrf_token, Err(Denied::CsrfToken));
+        check(&[host, origin], "", Err(Denied::CsrfToken));
         for foreign in ["null", "http://127.0.0.1:9999", "http://evil.example", "127.0.0.1:8787"] {
-            check(&[host, ("origin", foreign)], &visitor.word, Err(Denied::Elsewhere));
+            check(&[host, ("origin", foreign)], &visitor.csrf_token, Err(Denied::Elsewhere));
         }
         for site in ["cross-site", "same-site", "none"] {
             let given = [host, origin, ("sec-fetch-site", site)];
-            check(&given, &visitor.word, Err(Denied::Elsewhere));
+            check(&given, &visitor.csrf_token, Err(Denied::Elsewhere));
         }
-        check(&[host], &visitor.word, Err(Denied::Elsewhere));
+        check(&[host], &visitor.csrf_token, Err(Denied::Elsewhere));
     }
 }

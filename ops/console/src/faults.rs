@@ -1,13 +1,13 @@
-//! The simulator's faults that can be switched by hand, so that one can watch an outage: a handful
-//! of `docs/portal.md`'s, each with a name.
+//! The simulator's faults that the console can switch, to watch an outage: a handful of those in
+//! `docs/portal.md`, each with a name.
 //!
-//! **Invariant**: a switch is on exactly when the simulator has what it sets, whoever set it.
+//! **Invariant**: a switch is on exactly if the simulator has what it sets, whoever set it.
 
 use simulator::Portal;
 use simulator::faults::{FaultKind, FaultRule};
 use simulator::settings::RequiredRule;
 
-/// A fault with a name.
+/// A fault with a switch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Fault {
     Away,
@@ -18,10 +18,10 @@ pub(crate) enum Fault {
     Rule,
 }
 
-/// The property that goes missing, and the one that the rule asks for.
+/// The property that goes missing, and the one that the rule requires.
 const MISSING: &str = "hhl_progress_state";
 const RULED: &str = "city";
-/// How late a slow answer is, in milliseconds.
+/// The delay of a slow answer, in milliseconds.
 const SLOW_MS: u64 = 3_000;
 
 impl Fault {
@@ -29,8 +29,8 @@ impl Fault {
     pub(crate) const ALL: [Self; 6] =
         [Self::Away, Self::Token, Self::Limit, Self::Slow, Self::Property, Self::Rule];
 
-    /// Its word in forms.
-    pub(crate) fn word(self) -> &'static str {
+    /// Its name in forms.
+    pub(crate) fn key(self) -> &'static str {
         match self {
             Self::Away => "away",
             Self::Token => "token",
@@ -41,16 +41,16 @@ impl Fault {
         }
     }
 
-    /// Its name, and what one will see.
+    /// Its title, and what it does to the events.
     pub(crate) fn title(self) -> (&'static str, &'static str) {
         match self {
             Self::Away => (
                 "HubSpot is away",
-                "Calls break or end in 502 to 522. Events wait, and are applied when it is back.",
+                "Calls break off or end in 502 to 522. Events wait, and are applied when it is back.",
             ),
             Self::Token => (
                 "The token is revoked",
-                "Every call ends in 401. Events are parked, one call a minute tries again.",
+                "Every call ends in 401. Events are parked, and one call a minute tries again.",
             ),
             Self::Limit => (
                 "The limit is reached",
@@ -69,9 +69,9 @@ impl Fault {
         }
     }
 
-    /// The fault of a word.
-    pub(crate) fn from_word(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|fault| fault.word() == word)
+    /// The fault with this name in forms.
+    pub(crate) fn from_key(key: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|fault| fault.key() == key)
     }
 
     pub(crate) fn is_on(self, portal: &Portal) -> bool {
@@ -81,7 +81,7 @@ impl Fault {
         }
     }
 
-    /// Switches it; a switch that stands so already stays.
+    /// Switches it; does nothing if it is already so.
     pub(crate) fn switch(self, portal: &Portal, on: bool) {
         if self.is_on(portal) == on {
             return;
@@ -102,7 +102,7 @@ impl Fault {
         }
     }
 
-    /// What it sets, if that is a fault and no setting.
+    /// What it sets, if that is a fault and not a setting.
     fn rule(self) -> Option<FaultRule> {
         let kind = match self {
             Self::Away => FaultKind::Away,
@@ -120,7 +120,7 @@ fn required() -> RequiredRule {
     RequiredRule { property: RULED.into(), when: None }
 }
 
-/// How many faults are in force that no switch here sets.
+/// The number of faults in force that no switch here sets.
 pub(crate) fn others(portal: &Portal) -> usize {
     let ours =
         |rule: &FaultRule| Fault::ALL.iter().any(|fault| fault.rule().as_ref() == Some(rule));
@@ -140,7 +140,7 @@ mod tests {
             fault.switch(&portal, true);
             fault.switch(&portal, true);
             assert!(fault.is_on(&portal));
-            assert_eq!(Fault::from_word(fault.word()), Some(fault));
+            assert_eq!(Fault::from_key(fault.key()), Some(fault));
         }
         assert_eq!(portal.faults().len(), Fault::ALL.len());
         assert_eq!(others(&portal), 1);

@@ -1,32 +1,35 @@
-//! The figures on top of the page: the queue, the work, what HubSpot leaves us; and the one
-//! sentence that says how things stand.
+//! The figures at the top of the page: the queue, the work, and what is left of HubSpot's limits; and
+//! the sentence that sums them up.
 //!
-//! What a process can't know is left out, and the page says where it is to be found.
+//! The page leaves out what this process can't know, and says where to find it.
 
-use std::fmt::Write as _;
+use std::fmt::Display;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use maud::{Markup, html};
 use shared::ports::{Clock, Depth};
 
 use crate::Watched;
-use crate::html::{Count, Escaped, Span};
-use crate::lately::{Seen, Trend};
+use crate::format::{Count, Span};
+use crate::recent_stats::{RecentStats, Trend};
 
-/// An event that waits longer than this with a worker at work is worth a look.
+/// An event that waits longer than this needs attention.
 const OLD: Duration = Duration::from_secs(60);
 /// The height of the trend's tallest bar, and the width of each.
 const BAR_HEIGHT: u64 = 40;
 const BAR_WIDTH: usize = 10;
+/// What is shown for an unknown figure.
+const UNKNOWN: &str = "–";
 
-/// How things stand.
+/// The present figures.
 #[derive(Debug, Default)]
 pub(crate) struct Figures {
     pub(crate) events: Option<Depth>,
     pub(crate) dead_letters: Option<Depth>,
     age: Option<Age>,
-    pub(crate) seen: Option<Seen>,
-    /// Why nobody knows what the workers did.
+    pub(crate) recent: Option<RecentStats>,
+    /// Why it is unknown what the workers did.
     unknown: Option<String>,
 }
 
@@ -35,16 +38,16 @@ pub(crate) struct Figures {
 enum Age {
     /// The oldest event's age.
     Oldest(Duration),
-    /// The queue was never seen empty for so long: the most that its port lets one know.
+    /// How long this console has not seen the queue empty. The port tells no more.
     NotEmpty(Duration),
 }
 
-/// Since when the queue was not seen empty.
+/// Since when this console has not seen the queue empty.
 #[derive(Debug, Default)]
 pub(crate) struct NotEmpty(Mutex<Option<Duration>>);
 
 impl NotEmpty {
-    fn look(&self, depth: Depth, now: Duration) -> Duration {
+    fn observe(&self, depth: Depth, now: Duration) -> Duration {
         let mut since = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if depth.total() == 0 {
             *since = None;
@@ -55,18 +58,18 @@ impl NotEmpty {
 }
 
 impl Figures {
-    /// Asks everybody who knows.
+    /// Asks the queues and the source of recent figures.
     pub(crate) async fn gather(watched: &Watched, not_empty: &NotEmpty) -> Self {
         let clock: &dyn Clock = &*watched.queues.clock;
         let events = watched.queues.events.depth().await.ok();
-        let (seen, unknown) = match &watched.lately {
-            Some(lately) => match lately.seen().await {
-                Ok(seen) => (Some(seen), None),
+        let (recent, unknown) = match &watched.stats {
+            Some(stats) => match stats.recent_stats().await {
+                Ok(recent) => (Some(recent), None),
                 Err(why) => (None, Some(why)),
             },
             None => (None, None),
         };
-        let told = seen.as_ref().and_then(|seen| seen.oldest);
+        let oldest = recent.as_ref().and_then(|recent| recent.oldest);
         let age = match (&watched.embedded, events) {
             (Some(queues), Some(_)) => match queues.oldest_event().await {
                 Ok(oldest) => Some(Age::Oldest(
@@ -75,8 +78,8 @@ impl Figures {
                 Err(_) => None,
             },
             (None, Some(depth)) => {
-                let not_empty = not_empty.look(depth, clock.uptime());
-                Some(told.map_or(Age::NotEmpty(not_empty), Age::Oldest))
+                let not_empty = not_empty.observe(depth, clock.uptime());
+                Some(oldest.map_or(Age::NotEmpty(not_empty), Age::Oldest))
             }
             (_, None) => None,
         };
@@ -84,19 +87,19 @@ impl Figures {
             events,
             dead_letters: watched.queues.dead_letters.depth().await.ok(),
             age,
-            seen,
+            recent,
             unknown,
         }
     }
 
-    /// How things stand, in a sentence; and whether a person should look.
+    /// The figures in a sentence; and whether they need attention.
     pub(crate) fn sentence(&self) -> (String, bool) {
         let (Some(events), Some(dead_letters)) = (self.events, self.dead_letters) else {
             return ("The queue does not answer.".into(), true);
         };
-        let seen = self.seen.clone().unwrap_or_default();
+        let parked = self.recent.as_ref().map_or(0, |recent| recent.parked);
         let waiting = events.total();
-        if seen.parked > 0 {
+        if parked > 0 {
             let text = format!(
                 "HubSpot takes no writes: {} events wait, and none is lost. The log says why.",
                 Count(waiting)
@@ -105,8 +108,8 @@ impl Figures {
         }
         let dead = match dead_letters.total() {
             0 => String::new(),
-            1 => " 1 dead letter wants a look.".to_owned(),
-            count => format!(" {} dead letters want a look.", Count(count)),
+            1 => " 1 dead letter needs attention.".to_owned(),
+            count => format!(" {} dead letters need attention.", Count(count)),
         };
         let is_old = match self.age {
             Some(Age::Oldest(age) | Age::NotEmpty(age)) => age > OLD,
@@ -120,118 +123,118 @@ impl Figures {
         (text + &dead, is_old || dead_letters.total() > 0)
     }
 
-    /// The figures, and the trend.
-    pub(crate) fn write(&self, page: &mut String) {
-        page.push_str("<div class=\"groups\">");
-        group(page, "Queue", |page| {
-            match self.events {
-                Some(Depth { visible, in_flight, delayed }) => {
-                    figure(page, "Waiting", Count(visible), false);
-                    figure(page, "Coalescing", Count(delayed), false);
-                    figure(page, "In hand", Count(in_flight), false);
+    /// The figures and the trend.
+    pub(crate) fn html(&self) -> Markup {
+        html! {
+            div.groups {
+                (group("Queue", self.of_queue()))
+                @if let Some(recent) = &self.recent {
+                    (group(&format!("Worker, last {}", time_of(recent)), of_worker(recent)))
+                    (group("HubSpot", of_hubspot(recent)))
                 }
-                None => figure(page, "Events", "no answer", true),
             }
-            match self.age {
-                Some(Age::Oldest(age)) => figure(page, "Oldest event", Span(age), age > OLD),
-                Some(Age::NotEmpty(age)) => figure(page, "Not empty for", Span(age), age > OLD),
-                None => {}
+            @match (&self.recent, &self.unknown) {
+                (Some(recent), _) => (trend(recent)),
+                (None, Some(why)) => p.note {
+                    "The workers' metrics (CloudWatch, namespace Milepost) can't be read: " (why)
+                    ". So this page knows the queues only."
+                },
+                (None, None) => p.note {
+                    "Throughput, coalescing and HubSpot's quota are on the console of the process that \
+                     works on these queues; this one sees the queues only."
+                },
             }
-            match self.dead_letters {
-                Some(depth) => {
-                    figure(page, "Dead letters", Count(depth.total()), depth.total() > 0);
-                }
-                None => figure(page, "Dead letters", "no answer", true),
-            }
-        });
-        if let Some(seen) = &self.seen {
-            let over = match seen.over.as_secs() {
-                60 => "minute".to_owned(),
-                _ => Span(seen.over).to_string(),
-            };
-            group(page, &format!("Worker, last {over}"), |page| {
-                figure(page, "Accepted", Count(seen.accepted), false);
-                figure(page, "Applied", Count(seen.applied), false);
-                figure(page, "Parked", Count(seen.parked), seen.parked > 0);
-                figure(page, "Quarantined", Count(seen.quarantined), false);
-                match seen.ratio {
-                    Some(ratio) => {
-                        figure(page, "Per contact", format_args!("{ratio:.1}"), false);
-                    }
-                    None => figure(page, "Per contact", "–", false),
-                }
-            });
-            group(page, "HubSpot", |page| {
-                let left = |left: Option<(u64, Duration)>| {
-                    left.map_or_else(|| "–".to_owned(), |(left, _)| Count(left).to_string())
-                };
-                figure(page, "Burst left", left(seen.burst_left), false);
-                figure(page, "Day left", left(seen.day_left), false);
-                figure(page, "Throttled", Count(seen.throttled), seen.throttled > 0);
-            });
         }
-        page.push_str("</div>");
-        match (&self.seen, &self.unknown) {
-            (Some(seen), _) => trend(page, seen),
-            (None, Some(why)) => {
-                let _written = write!(
-                    page,
-                    "<p class=\"note\">The workers' metrics (CloudWatch, namespace Milepost) can't be \
-                     had: {}. So this page knows the queues only.</p>",
-                    Escaped(why)
-                );
-            }
-            (None, None) => page.push_str(
-                "<p class=\"note\">Throughput, coalescing and HubSpot's quota are on the console of \
-                 the process that works on these queues; this one sees the queues only.</p>",
-            ),
+    }
+
+    fn of_queue(&self) -> Vec<Markup> {
+        let mut figures = match self.events {
+            Some(Depth { visible, in_flight, delayed }) => vec![
+                figure("Waiting", Count(visible), false),
+                figure("Coalescing", Count(delayed), false),
+                figure("In hand", Count(in_flight), false),
+            ],
+            None => vec![figure("Events", "no answer", true)],
+        };
+        figures.extend(self.age.map(|age| match age {
+            Age::Oldest(age) => figure("Oldest event", Span(age), age > OLD),
+            Age::NotEmpty(age) => figure("Not empty for", Span(age), age > OLD),
+        }));
+        figures.push(match self.dead_letters.map(|depth| depth.total()) {
+            Some(total) => figure("Dead letters", Count(total), total > 0),
+            None => figure("Dead letters", "no answer", true),
+        });
+        figures
+    }
+}
+
+fn of_worker(recent: &RecentStats) -> Vec<Markup> {
+    let ratio = recent.ratio.map_or_else(|| UNKNOWN.to_owned(), |ratio| format!("{ratio:.1}"));
+    vec![
+        figure("Accepted", Count(recent.accepted), false),
+        figure("Applied", Count(recent.applied), false),
+        figure("Parked", Count(recent.parked), recent.parked > 0),
+        figure("Quarantined", Count(recent.quarantined), false),
+        figure("Per contact", ratio, false),
+    ]
+}
+
+fn of_hubspot(recent: &RecentStats) -> Vec<Markup> {
+    let left = |left: Option<(u64, Duration)>| {
+        left.map_or_else(|| UNKNOWN.to_owned(), |(left, _)| Count(left).to_string())
+    };
+    vec![
+        figure("Burst left", left(recent.burst_left), false),
+        figure("Day left", left(recent.day_left), false),
+        figure("Throttled", Count(recent.throttled), recent.throttled > 0),
+    ]
+}
+
+fn group(name: &str, figures: Vec<Markup>) -> Markup {
+    html! {
+        section.group {
+            h2 { (name) }
+            dl.figures { @for figure in figures { (figure) } }
         }
     }
 }
 
-fn group(page: &mut String, name: &str, figures: impl FnOnce(&mut String)) {
-    // Writing to a `String` can't fail, here and below.
-    let _written = write!(page, "<section class=\"group\"><h2>{name}</h2><dl class=\"figures\">");
-    figures(page);
-    page.push_str("</dl></section>");
+fn figure(name: &str, value: impl Display, is_bad: bool) -> Markup {
+    html! { div.bad[is_bad] { dt { (name) } dd { (value) } } }
 }
 
-fn figure(page: &mut String, name: &str, value: impl std::fmt::Display, is_bad: bool) {
-    let mood = if is_bad { " class=\"bad\"" } else { "" };
-    let _written = write!(page, "<div{mood}><dt>{name}</dt><dd>{value}</dd></div>");
+/// The time that the counts cover, in words.
+fn time_of(recent: &RecentStats) -> String {
+    match recent.over.as_secs() {
+        60 => "minute".to_owned(),
+        _ => Span(recent.over).to_string(),
+    }
 }
 
-/// Events applied, part by part of the time.
-fn trend(page: &mut String, seen: &Seen) {
-    let Trend { every, counts: bars } = &seen.trend;
+/// The chart of events applied.
+fn trend(recent: &RecentStats) -> Markup {
+    let Trend { every, counts: bars } = &recent.trend;
     let over = Span(*every * u32::try_from(bars.len()).unwrap_or(u32::MAX));
+    let total = Count(bars.iter().sum());
     let most = bars.iter().copied().max().unwrap_or_default();
     let width = bars.len() * BAR_WIDTH;
-    let _written = write!(
-        page,
-        "<figure class=\"trend\"><svg viewBox=\"0 0 {width} {BAR_HEIGHT}\" preserveAspectRatio=\"none\" \
-         role=\"img\" aria-label=\"Events applied in {over}: {}\">",
-        Count(bars.iter().sum())
-    );
-    for (at, count) in bars.iter().enumerate().filter(|(_, count)| **count > 0) {
-        let height = (count * BAR_HEIGHT).div_ceil(most);
-        let _written = write!(
-            page,
-            "<rect x=\"{}\" y=\"{}\" width=\"{}\" height=\"{height}\"/>",
-            at * BAR_WIDTH + 1,
-            BAR_HEIGHT - height,
-            BAR_WIDTH - 2,
-        );
+    html! {
+        figure.trend {
+            svg viewBox={ "0 0 " (width) " " (BAR_HEIGHT) } preserveAspectRatio="none" role="img"
+                aria-label={ "Events applied in " (over) ": " (total) } {
+                @for (at, count) in bars.iter().enumerate().filter(|(_, count)| **count > 0) {
+                    @let height = (count * BAR_HEIGHT).div_ceil(most);
+                    rect x=(at * BAR_WIDTH + 1) y=(BAR_HEIGHT - height) width=(BAR_WIDTH - 2)
+                        height=(height) {}
+                }
+            }
+            figcaption {
+                "Applied in the last " (over) ": " (total) ", at most " (Count(most)) " in "
+                (Span(*every)) "."
+                @if let Some((_, ago)) = recent.burst_left {
+                    " What HubSpot leaves us is as of " (Span(ago)) " ago."
+                }
+            }
+        }
     }
-    let _written = write!(
-        page,
-        "</svg><figcaption>Applied in the last {over}: {}, at most {} in {}.",
-        Count(bars.iter().sum()),
-        Count(most),
-        Span(*every)
-    );
-    if let Some((_, ago)) = seen.burst_left {
-        let _written = write!(page, " What HubSpot leaves us is as of {} ago.", Span(ago));
-    }
-    page.push_str("</figcaption></figure>");
 }

@@ -1,23 +1,22 @@
-//! The console: one page at `/` that shows queue, work, contacts and dead letters, replays what
-//! died, and switches the simulator's faults.
+//! The console: one page at `/` that shows queue, work, contacts and dead letters, replays dead
+//! letters, and switches the simulator's faults.
 //!
-//! The page is made on the server for each look and can be read without a script; a script of its
-//! own looks again in place. `local` and `serve` have it on their front door, `milepost console`
-//! on a door of its own. [`access`] decides who sees it and what may act.
+//! The server makes the page for each request, and it works without a script; the page's own script
+//! refreshes it in place. `local` and `serve` answer with it on their own address, `milepost console`
+//! on an address for itself. [`access`] decides who sees it and what may act.
 //!
-//! **Invariant**: only a `POST` acts, and only after [`access`] let it; to look changes nothing.
+//! **Invariant**: only a `POST` acts, and only if [`access`] allows it; a `GET` changes nothing.
 
 pub mod access;
 mod contacts;
+mod dead_letter_list;
+mod dead_letter_queue;
 mod fault_list;
 mod faults;
 mod figures;
-pub mod html;
-pub mod lately;
-mod letter_box;
-mod letter_list;
+mod format;
 mod page;
-pub mod tally;
+pub mod recent_stats;
 
 use std::collections::BTreeMap;
 use std::future::Future;
@@ -25,22 +24,23 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{Query, Request, State};
+use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use chrono::{DateTime, Utc};
+use dead_letters::Queues;
 use http_body_util::{BodyExt as _, Limited};
+use maud::Markup;
+use simulator::Portal;
+use sqlite::SqliteQueues;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 use crate::access::{Access, Denied, LogIn, Visitor};
+use crate::dead_letter_queue::{Busy, Chosen, DeadLetterQueue};
 use crate::faults::Fault;
 use crate::figures::NotEmpty;
-use crate::lately::Lately;
-use crate::letter_box::{Busy, Chosen, LetterBox};
-use dead_letters::Queues;
-use simulator::Portal;
-use sqlite::SqliteQueues;
+use crate::recent_stats::StatsSource;
 
 /// Loads only what this server serves.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; \
@@ -49,42 +49,44 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; scr
 const HTML: &str = "text/html; charset=utf-8";
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
-/// No form here is longer.
+/// The maximum length of a form.
 const FORM_BYTES_MAX: usize = 4_096;
+/// The field of a form that carries the CSRF token.
+const CSRF_FIELD: &str = "csrf_token";
 
 /// What the console watches.
 pub struct Watched {
     /// The queues.
     pub queues: Queues,
-    /// The same, where they are embedded and tell more than the port does.
+    /// The same queues, if they are embedded: they tell more than the port does.
     pub embedded: Option<SqliteQueues>,
-    /// Who knows what ingest and the workers did lately; `None` where nobody does.
-    pub lately: Option<Arc<dyn Lately>>,
+    /// What ingest and the workers did recently; `None` if this process can't know.
+    pub stats: Option<Arc<dyn StatsSource>>,
     /// The simulator; `None` beside the real HubSpot.
     pub portal: Option<Arc<Portal>>,
     /// What this is, in a few words.
     pub place: String,
 }
 
-/// The page, and what it does.
+/// The console.
 pub struct Console {
     watched: Watched,
     access: Access,
-    letters: LetterBox,
+    dead_letters: DeadLetterQueue,
     not_empty: NotEmpty,
 }
 
-/// A form, or a query.
+/// The fields of a form or a query; of several with one name, the last.
 type Fields = BTreeMap<String, String>;
 
 impl Console {
     /// A console. Replays end soon after `stop` holds `true`.
     pub fn new(watched: Watched, access: Access, stop: watch::Receiver<bool>) -> Self {
-        let letters = LetterBox::new(watched.queues.clone(), stop);
-        Self { watched, access, letters, not_empty: NotEmpty::default() }
+        let dead_letters = DeadLetterQueue::new(watched.queues.clone(), stop);
+        Self { watched, access, dead_letters, not_empty: NotEmpty::default() }
     }
 
-    /// Whether a request is the console's to answer.
+    /// Whether the console answers this request.
     pub fn owns(&self, method: &Method, path: &str) -> bool {
         (path == "/" && method == Method::GET)
             || path == "/console"
@@ -121,8 +123,8 @@ impl Console {
             ("GET", "/" | "/console") => self.page(&visitor).await,
             ("GET", "/console/replay") => self.dry_run(uri, &visitor).await,
             ("POST", _) => match form(body).await {
-                None => plain(StatusCode::BAD_REQUEST, "this is no form of the console"),
-                Some(form) => match self.access.may_act(&visitor, headers, word(&form)) {
+                None => plain(StatusCode::BAD_REQUEST, "this is not a form of the console"),
+                Some(form) => match self.access.may_act(&visitor, headers, csrf_token(&form)) {
                     Ok(()) => self.act(path, &form, headers),
                     Err(denied) => refused(denied),
                 },
@@ -135,26 +137,26 @@ impl Console {
         answer
     }
 
-    /// Does what a form says that may act.
+    /// Does what a form asks for, once it may act.
     fn act(&self, path: &str, form: &Fields, headers: &HeaderMap) -> Response {
         match path {
             "/console/replay" => {
                 let until = form.get("until").and_then(|until| until.parse::<DateTime<Utc>>().ok());
                 let (Some(chosen), Some(until)) = (chosen(form), until) else {
-                    return plain(StatusCode::BAD_REQUEST, "nothing is chosen to be replayed");
+                    return plain(StatusCode::BAD_REQUEST, "nothing is chosen for a replay");
                 };
-                match self.letters.start(chosen, until) {
+                match self.dead_letters.start(chosen, until) {
                     Ok(()) => see("/#replay"),
                     Err(Busy) => plain(StatusCode::CONFLICT, "another replay is under way"),
                 }
             }
             "/console/fault" => {
-                let fault = form.get("fault").and_then(|word| Fault::from_word(word));
+                let fault = form.get("fault").and_then(|key| Fault::from_key(key));
                 let on = form.get("on").and_then(|on| on.parse().ok());
                 match (&self.watched.portal, fault, on) {
                     (Some(portal), Some(fault), Some(on)) => {
                         fault.switch(portal, on);
-                        see(&format!("/#fault-{}", fault.word()))
+                        see(&format!("/#fault-{}", fault.key()))
                     }
                     _ => plain(StatusCode::BAD_REQUEST, "there is no such fault"),
                 }
@@ -171,18 +173,18 @@ impl Console {
     }
 
     async fn dry_run(&self, uri: &Uri, visitor: &Visitor) -> Response {
-        let query = Query::<Fields>::try_from_uri(uri).map(|Query(query)| query);
-        let Some(chosen) = query.ok().and_then(|query| chosen(&query)) else {
-            return plain(StatusCode::BAD_REQUEST, "nothing is chosen to be replayed");
+        let Some(chosen) = chosen(&fields(uri.query().unwrap_or_default().as_bytes())) else {
+            return plain(StatusCode::BAD_REQUEST, "nothing is chosen for a replay");
         };
         let until = self.watched.queues.clock.now();
-        let Ok(report) = self.letters.dry_run(&chosen).await else {
-            return plain(StatusCode::BAD_GATEWAY, "the queue of dead letters does not answer");
+        let Ok(report) = self.dead_letters.dry_run(&chosen).await else {
+            return plain(StatusCode::BAD_GATEWAY, "the dead-letter queue does not answer");
         };
         let depth = self.watched.queues.dead_letters.depth().await.unwrap_or_default();
-        let look = self.letters.look(depth.total()).await.ok();
-        let page = letter_list::dry_run_page(&chosen, &report, look.as_deref(), until, visitor);
-        finish(StatusCode::OK, HTML, page)
+        let peeked = self.dead_letters.peek(depth.total()).await.ok();
+        let peeked = peeked.as_deref();
+        let page = dead_letter_list::dry_run_page(&chosen, &report, peeked, until, visitor);
+        finish_html(StatusCode::OK, page)
     }
 
     async fn log_in(&self, headers: &HeaderMap, body: Body) -> Response {
@@ -207,11 +209,11 @@ impl Console {
     }
 
     fn log_in_page(&self, wrong: Option<&str>) -> Response {
-        finish(StatusCode::UNAUTHORIZED, HTML, page::log_in(wrong))
+        finish_html(StatusCode::UNAUTHORIZED, page::log_in(wrong))
     }
 }
 
-/// Serves a console of its own until `stop` ends.
+/// Serves a console on an address for itself until `stop` ends.
 ///
 /// # Errors
 /// When the listener fails.
@@ -230,24 +232,27 @@ pub async fn serve(
 
 fn chosen(fields: &Fields) -> Option<Chosen> {
     let given = |name: &str| fields.get(name).filter(|value| !value.is_empty()).cloned();
-    given("reason").map(Chosen::Reason).or_else(|| given("id").map(Chosen::Letter))
+    given("reason").map(Chosen::Reason).or_else(|| given("id").map(Chosen::Id))
 }
 
-fn word(form: &Fields) -> &str {
-    form.get("word").map_or("", String::as_str)
+fn csrf_token(form: &Fields) -> &str {
+    form.get(CSRF_FIELD).map_or("", String::as_str)
 }
 
-/// A form's fields. Its body is written as a query is, and read as one.
+/// The fields of a form; `None` if its body is too long or breaks off.
 async fn form(body: Body) -> Option<Fields> {
     let bytes = Limited::new(body, FORM_BYTES_MAX).collect().await.ok()?.to_bytes();
-    let uri: Uri = format!("/?{}", std::str::from_utf8(&bytes).ok()?).parse().ok()?;
-    Query::<Fields>::try_from_uri(&uri).ok().map(|Query(fields)| fields)
+    Some(fields(&bytes))
+}
+
+fn fields(encoded: &[u8]) -> Fields {
+    form_urlencoded::parse(encoded).into_owned().collect()
 }
 
 fn refused(denied: Denied) -> Response {
     let why = match denied {
         Denied::Closed => {
-            "the console is closed: it is open without a token on loopback only; hint: set \
+            "the console is closed: without a token it is open on loopback only; hint: set \
              MILEPOST_CONSOLE_TOKEN"
         }
         Denied::Name => "open this page by its address, not by a name",
@@ -257,7 +262,7 @@ fn refused(denied: Denied) -> Response {
         }
         Denied::LogIn => "log in first",
         Denied::Elsewhere => "this did not come from a page of the console, and did nothing",
-        Denied::Word => "this form is too old, and did nothing; hint: load the page again",
+        Denied::CsrfToken => "this form is too old, and did nothing; hint: load the page again",
     };
     plain(StatusCode::FORBIDDEN, why)
 }
@@ -271,6 +276,10 @@ fn see(place: &str) -> Response {
     answer
 }
 
+fn finish_html(status: StatusCode, page: Markup) -> Response {
+    finish(status, HTML, page.into_string())
+}
+
 fn plain(status: StatusCode, text: &str) -> Response {
     finish(status, "text/plain; charset=utf-8", format!("{text}\n"))
 }
@@ -282,7 +291,7 @@ fn finish(status: StatusCode, content_type: &'static str, body: String) -> Respo
         (header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY),
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
         (header::X_FRAME_OPTIONS, "DENY"),
-        // With less, a browser would not say where a form came from.
+        // A stricter policy would hide from us where a form came from.
         (header::REFERRER_POLICY, "same-origin"),
     ];
     (status, headers, body).into_response()

@@ -1,5 +1,5 @@
-/* Looks again in place: asks for the page, and replaces the parts that have changed. Without it the
-   page can be read and used all the same. */
+/* Refreshes the page in place: fetches it, and replaces the parts that have changed. The page works
+   without it. */
 "use strict";
 const tools = document.getElementById("tools");
 const everyMs = Number(tools.dataset.every) * 1000;
@@ -14,25 +14,25 @@ function setPaused(isPaused) {
   pause.setAttribute("aria-pressed", String(isPaused));
   pause.textContent = isPaused ? "Paused" : "Pause";
   clearTimeout(timer);
-  if (!isPaused) look();
+  if (!isPaused) refresh();
 }
 pause.addEventListener("click", () => setPaused(pause.getAttribute("aria-pressed") !== "true"));
 
-async function look() {
+async function refresh() {
   clearTimeout(timer);
   try {
     if (!document.hidden) await renew();
   } catch {
     const standing = document.getElementById("standing");
-    standing.textContent = "The console does not answer. What is shown is the last that it said.";
+    standing.textContent = "The console does not answer. The page shows its last answer.";
     standing.className = "standing bad";
   }
-  if (pause.getAttribute("aria-pressed") !== "true") timer = setTimeout(look, everyMs);
+  if (pause.getAttribute("aria-pressed") !== "true") timer = setTimeout(refresh, everyMs);
 }
 
 async function renew() {
   const answer = await fetch("/", { credentials: "same-origin" });
-  // The session has ended: the log-in page is what there is to see.
+  // The session has ended: show the log-in page.
   if (answer.status === 401) return location.reload();
   if (!answer.ok) throw new Error(String(answer.status));
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
@@ -44,7 +44,7 @@ async function renew() {
   }
 }
 
-/* Whoever stands on a button or has scrolled a table stays where they are. */
+/* Keeps the focus and the scroll position of a table. */
 function replace(shown, fresh) {
   const focused = shown.contains(document.activeElement) ? document.activeElement : null;
   const wide = shown.querySelector(".wide");
@@ -60,6 +60,6 @@ function replace(shown, fresh) {
 }
 
 document.addEventListener("visibilitychange", () => {
-  if (!document.hidden && pause.getAttribute("aria-pressed") !== "true") look();
+  if (!document.hidden && pause.getAttribute("aria-pressed") !== "true") refresh();
 });
 setPaused(false);

@@ -1,101 +1,109 @@
-//! The page, put together: sections that the script can replace one by one.
-
-use std::fmt::Write as _;
+//! The page: sections that the script can replace one by one, and what surrounds every page.
+//!
+//! In: what the console watches. Out: HTML, in which maud escapes every value by its type.
 
 use axum::http::StatusCode;
 use axum::response::Response;
+use maud::{DOCTYPE, Markup, html};
 
 use crate::access::Visitor;
 use crate::figures::Figures;
-use crate::html::{END, Escaped, begin};
-use crate::{Console, HTML, Watched, contacts, fault_list, finish, letter_list};
+use crate::{CSRF_FIELD, Console, Watched, contacts, dead_letter_list, fault_list, finish_html};
 
-/// How often the page looks again, in seconds: at its own process, and at SQS, where a look costs.
+/// How often the page refreshes, in seconds: beside the queue's own process, and over SQS, where
+/// each refresh costs calls.
 const EVERY_S: u32 = 2;
 const EVERY_S_ELSEWHERE: u32 = 5;
-/// How often it does without a script, which loads all of it again.
+/// How often the browser reloads the whole page without a script.
 const RELOAD_S: u32 = 15;
 
 impl Console {
-    /// The page as it stands now.
+    /// The page as of now.
     pub(crate) async fn page(&self, visitor: &Visitor) -> Response {
         let Watched { queues, portal, place, embedded, .. } = &self.watched;
         let figures = Figures::gather(&self.watched, &self.not_empty).await;
         let dead = figures.dead_letters.map(|depth| depth.total()).unwrap_or_default();
-        let look = self.letters.look(dead).await.ok();
-
-        let reload =
-            format!("<noscript><meta http-equiv=\"refresh\" content=\"{RELOAD_S}\"></noscript>");
-        let mut page =
-            begin("Milepost", &format!("{reload}<script src=\"/console/page.js\" defer></script>"));
+        let peeked = self.dead_letters.peek(dead).await.ok();
         let every_s = if embedded.is_some() { EVERY_S } else { EVERY_S_ELSEWHERE };
-        // Writing to a `String` can't fail, here and below.
-        let _written = write!(
-            page,
-            "<header class=\"top\"><div><h1>Milepost</h1><p>{}</p></div><div class=\"tools\" \
-             id=\"tools\" data-every=\"{every_s}\">",
-            Escaped(place)
-        );
-        if self.access.asks_for_token() {
-            let _written = write!(
-                page,
-                "<form method=\"post\" action=\"/console/logout\"><input type=\"hidden\" \
-                 name=\"word\" value=\"{}\"><button class=\"button\">Log out</button></form>",
-                Escaped(&visitor.word)
-            );
-        }
-        page.push_str("</div></header><main>");
         let (sentence, is_bad) = figures.sentence();
-        let mood = if is_bad { " bad" } else { "" };
-        live(&mut page, "standing", "p", &format!("standing{mood}"), |page| {
-            page.push_str(&sentence);
-        });
-        live(&mut page, "figures", "div", "", |page| figures.write(page));
-        page.push_str("<div id=\"replay\" data-live tabindex=\"-1\" role=\"status\">");
-        letter_list::write_told(&mut page, self.letters.told().as_ref());
-        page.push_str("</div>");
-        live(&mut page, "letters", "section", "", |page| {
-            letter_list::write(page, look.as_deref(), dead);
-        });
-        if let Some(portal) = portal {
-            live(&mut page, "faults", "section", "", |page| {
-                fault_list::write(page, portal, visitor);
-            });
-        }
-        live(&mut page, "contacts", "section", "", |page| {
-            contacts::write(page, &self.watched, &figures);
-        });
-        if let Some(portal) = portal {
-            live(&mut page, "calls", "section", "", |page| {
-                contacts::write_calls(page, portal, queues.clock.now());
-            });
-        }
-        page.push_str("</main>");
-        page.push_str(END);
-        finish(StatusCode::OK, HTML, page)
+
+        let head = html! {
+            noscript { meta http-equiv="refresh" content=(RELOAD_S); }
+            script src="/console/page.js" defer {}
+        };
+        let body = html! {
+            header.top {
+                div { h1 { "Milepost" } p { (place) } }
+                div.tools #tools data-every=(every_s) {
+                    @if self.access.asks_for_token() {
+                        form method="post" action="/console/logout" {
+                            (csrf_field(visitor))
+                            button.button { "Log out" }
+                        }
+                    }
+                }
+            }
+            main {
+                p.standing.bad[is_bad] #standing data-live { (sentence) }
+                div #figures data-live { (figures.html()) }
+                div #replay data-live tabindex="-1" role="status" {
+                    @if let Some(progress) = self.dead_letters.progress() {
+                        (dead_letter_list::progress(&progress))
+                    }
+                }
+                section #letters data-live { (dead_letter_list::section(peeked.as_deref(), dead)) }
+                @if let Some(portal) = portal {
+                    section #faults data-live { (fault_list::section(portal, visitor)) }
+                }
+                section #contacts data-live { (contacts::section(&self.watched, &figures)) }
+                @if let Some(portal) = portal {
+                    section #calls data-live { (contacts::calls(portal, queues.clock.now())) }
+                }
+            }
+        };
+        finish_html(StatusCode::OK, document("Milepost", &head, &body))
     }
 }
 
-/// A part of the page that the script replaces when it has changed.
-fn live(page: &mut String, id: &str, tag: &str, class: &str, write: impl FnOnce(&mut String)) {
-    let _written = write!(page, "<{tag} id=\"{id}\" class=\"{class}\" data-live>");
-    write(page);
-    let _written = write!(page, "</{tag}>");
+/// The log-in page, with what was wrong with the last try.
+pub(crate) fn log_in(wrong: Option<&str>) -> Markup {
+    let body = html! {
+        main.narrow {
+            h1 { "Milepost" }
+            @if let Some(wrong) = wrong {
+                p.told.bad role="alert" { (wrong) }
+            }
+            form.login method="post" action="/console/login" {
+                label for="token" { "Console token" }
+                input #token name="token" type="password" required
+                    autocomplete="current-password" autofocus;
+                button.button.main { "Log in" }
+            }
+            p.note { "The token is the server's MILEPOST_CONSOLE_TOKEN." }
+        }
+    };
+    document("Log in – Milepost", &html! {}, &body)
 }
 
-/// The page of whoever has to log in.
-pub(crate) fn log_in(wrong: Option<&str>) -> String {
-    let mut page = begin("Log in – Milepost", "");
-    page.push_str("<main class=\"narrow\"><h1>Milepost</h1>");
-    if let Some(wrong) = wrong {
-        let _written = write!(page, "<p class=\"told bad\" role=\"alert\">{wrong}</p>");
+/// A whole page. `head` is added to the head that all pages have.
+pub(crate) fn document(title: &str, head: &Markup, body: &Markup) -> Markup {
+    html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                title { (title) }
+                link rel="stylesheet" href="/console/page.css";
+                link rel="icon" href="data:,";
+                (head)
+            }
+            body { (body) }
+        }
     }
-    page.push_str(
-        "<form method=\"post\" action=\"/console/login\" class=\"login\"><label for=\"token\">Console \
-         token</label><input id=\"token\" name=\"token\" type=\"password\" required \
-         autocomplete=\"current-password\" autofocus><button class=\"button main\">Log in</button>\
-         </form><p class=\"note\">It is what MILEPOST_CONSOLE_TOKEN is set to on the server.</p></main>",
-    );
-    page.push_str(END);
-    page
+}
+
+/// The hidden field without which a form of this visitor does not act.
+pub(crate) fn csrf_field(visitor: &Visitor) -> Markup {
+    html! { input type="hidden" name=(CSRF_FIELD) value=(visitor.csrf_token); }
 }

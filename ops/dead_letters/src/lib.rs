@@ -1,23 +1,24 @@
-//! The dead letters of any queue: seen, understood, and sent back.
+//! The dead letters of any queue: listed, explained, and sent back.
 //!
-//! A [`walk`] receives every letter and holds it, [`meant`] says which are meant, [`reasons`]
-//! explains why they died, [`replay`] sends them back to the events queue and tells what became of
-//! each. The command line and the console are two faces of it; neither has a way of its own.
+//! A [`scan`] receives every dead letter and holds it, a [`filter`] says which ones an operator
+//! chose, [`reasons`] explains why they died, and [`replay`] sends them back to the events queue and
+//! reports what became of each. The command line and the console both use these, and have no other
+//! way to a dead letter.
 //!
-//! **Invariant**: it works through the `Queue` port alone, so that what holds for one queue holds
-//! for every one.
+//! **Invariant**: everything goes through the `Queue` port, so that it works the same over every
+//! queue.
 
 use std::sync::Arc;
 
 use shared::ports::{Clock, Entropy, Queue};
 
-pub mod letter;
-pub mod meant;
+pub mod dead_letter;
+pub mod filter;
 pub mod pace;
 pub mod reasons;
 pub mod replay;
 pub mod report;
-pub mod walk;
+pub mod scan;
 
 /// The two queues, and what it takes to work with them.
 #[derive(Clone)]

@@ -1,22 +1,22 @@
-//! How fast a command sends: so many a second, and no saving up.
+//! How fast a command sends: a rate per second, and no saving up.
 
 use std::time::Duration;
 
-/// When the next may start.
+/// When the next messages may be sent.
 #[derive(Debug, Clone, Copy)]
 pub struct Pace {
-    /// How many a second; `None` is as many as are taken.
+    /// Messages per second; `None` has no limit.
     rate: Option<u32>,
     next_at: Duration,
 }
 
 impl Pace {
-    /// A pace of so many a second, the first of which may start now.
+    /// A pace of `rate` messages per second. The first may be sent now.
     pub fn new(rate: Option<u32>, now: Duration) -> Self {
         Self { rate, next_at: now }
     }
 
-    /// When so many may start together; the next ones, so much later.
+    /// When `count` messages may be sent together. It delays the next ones by their share of time.
     pub fn start_of(&mut self, count: usize, now: Duration) -> Duration {
         let start_at = self.next_at.max(now);
         if let Some(rate) = self.rate {
@@ -37,7 +37,7 @@ mod tests {
         assert_eq!(pace.start_of(50, ms(0)), ms(0));
         assert_eq!(pace.start_of(25, ms(10)), ms(500));
         assert_eq!(pace.start_of(50, ms(20)), ms(750));
-        // What was not used is not saved up.
+        // Unused time is not saved up.
         assert_eq!(pace.start_of(50, ms(9_000)), ms(9_000));
         assert_eq!(pace.start_of(50, ms(9_000)), ms(9_500));
     }

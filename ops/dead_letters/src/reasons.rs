@@ -1,57 +1,57 @@
-//! What an operator is told about each reason: what happened, and the mend.
+//! Each reason explained to an operator: what happened, and how to fix it.
 //!
-//! `docs/queue.md` has the same table; a reason of a newer worker is shown by its word.
+//! `docs/queue.md` has the same table. A reason of a newer worker is shown by its code.
 
 use shared::dead_letter::Reason;
 
-/// The word for a letter that carries no reason: it came through the queue's own backstop.
+/// The code of a dead letter without a reason: SQS moved it here after `maxReceiveCount` receives.
 pub const NO_REASON: &str = "NO_REASON";
 
-/// What there is to say about a reason.
+/// A reason, explained.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Explained {
     /// What happened.
     pub what: &'static str,
-    /// What to do about it.
-    pub mend: &'static str,
+    /// How to fix it.
+    pub fix: &'static str,
 }
 
-/// Explains a reason by its word.
-pub fn explained(word: &str) -> Explained {
-    let (what, mend) = match Reason::from_wire(word) {
+/// Explains a reason by its code.
+pub fn explained(code: &str) -> Explained {
+    let (what, fix) = match Reason::from_wire(code) {
         Some(Reason::Unreadable) => (
-            "the body is no envelope: something beside ingest writes to the queue",
+            "the body isn't an envelope: something other than ingest writes to the queue",
             "find what writes to the queue, then purge",
         ),
         Some(Reason::InvalidEvent) => (
-            "the envelope is readable, and the event in it can't be",
+            "the envelope is readable, but the event in it is invalid",
             "find what writes to the queue, then purge",
         ),
         Some(Reason::InvalidEmail) => (
-            "HubSpot does not take the e-mail address",
+            "HubSpot does not accept the e-mail address",
             "correct the address at its source and send the event again, then purge",
         ),
         Some(Reason::ContactNotFound) => (
-            "no contact has this id, and the event has no e-mail to create one by",
+            "no contact has this id, and the event has no e-mail to create one with",
             "let the site send e-mails too; if the contact was deleted, purge",
         ),
         Some(Reason::CorruptState) => (
-            "hhl_progress_state of the contact can't be understood; nothing was written over it",
+            "the contact's hhl_progress_state can't be read; it was not overwritten",
             "restore it from the property's history in HubSpot, then replay",
         ),
         Some(Reason::StateTooLarge) => (
             "the state of the contact would exceed 65,536 characters",
-            "mend what sends slugs that vary, clear them from the state, then replay",
+            "fix what sends slugs that vary, clear them from the state, then replay",
         ),
         Some(Reason::Rejected) => (
-            "HubSpot refuses the values of this contact, often by a rule of the portal",
+            "HubSpot refuses this contact's values, often because of a rule in the portal",
             "change the rule or the contact that the detail names, then replay",
         ),
-        None if word == NO_REASON => (
-            "it was received 100 times: the worker itself ended each time",
-            "read in the worker's log how it ended and mend that, then replay",
+        None if code == NO_REASON => (
+            "it was received 100 times, and the worker crashed or timed out each time",
+            "find the cause in the worker's log and fix it, then replay",
         ),
-        None => ("a newer worker gave this reason", "look it up in the documents of that version"),
+        None => ("a newer worker gave this reason", "look it up in that version's documentation"),
     };
-    Explained { what, mend }
+    Explained { what, fix }
 }

@@ -1,15 +1,14 @@
-//! Dead letters back to the events queue, and what became of each.
+//! Sends dead letters back to the events queue, and reports what became of each.
 //!
-//! A letter is sent in its contact's group and deleted once that is known to have succeeded. The
-//! deduplication id is made from the letter: where a replay was killed between the two, the next
-//! one sends the same and the queue stores it once, or, after its five minutes, the join makes the
-//! double harmless.
+//! A dead letter is sent in its contact's group, and deleted once the send succeeded. Its
+//! deduplication id is made from the dead letter. If a replay is killed between the two, the next
+//! replay sends it under the same id: the queue stores it once, or, after five minutes, the join
+//! makes the duplicate harmless.
 //!
-//! A letter that died again is known by its deduplication id: the worker keeps the one that it was
-//! sent back under.
+//! A dead letter that died again is recognized by its deduplication id, which the worker keeps.
 //!
-//! **Invariant**: nothing is lost, whenever it ends; and what died again in a replay is not sent
-//! again by that replay, or it would go round for ever.
+//! **Invariant**: nothing is lost, whenever it ends. A replay sends no dead letter twice, even if it
+//! dies again; otherwise the replay would never end.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -19,51 +18,51 @@ use shared::resend::Resend;
 use tokio::sync::watch;
 
 use crate::Queues;
-use crate::letter::{Letter, replay_id};
-use crate::meant::Meant;
+use crate::dead_letter::{DeadLetter, replay_id};
+use crate::filter::Filter;
 use crate::pace::Pace;
 use crate::report::{Fate, Report};
-use crate::walk::{AT_ONCE, Manner, Walk};
+use crate::scan::{AT_ONCE, Mode, Scan};
 
-/// How often a send is tried that the queue did not answer, and the pause between.
+/// The maximum number of tries for a send that the queue does not answer, and the pause between.
 const TRIES_MAX: u32 = 5;
 const TRY_AGAIN: Duration = Duration::from_secs(1);
-/// How often it is looked whether the events are through.
-const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// SQS counts about right, and late: so many looks must find the events queue empty.
-const EMPTY_LOOKS: u32 = 3;
+/// How often to check whether the events queue is empty.
+const CHECK_EVERY: Duration = Duration::from_secs(1);
+/// SQS counts approximately, and late: this many checks in a row must find the events queue empty.
+const EMPTY_CHECKS: u32 = 3;
 
 /// What to replay, and how.
 #[derive(Debug, Clone)]
 pub struct Order {
-    /// Which letters.
-    pub meant: Meant,
-    /// At most so many letters a second, from 1.
+    /// Which dead letters.
+    pub filter: Filter,
+    /// Maximum dead letters per second, from 1.
     pub rate: u32,
-    /// Say what would be sent, and send nothing.
+    /// Report what would be sent, and send nothing.
     pub is_dry_run: bool,
-    /// How long to wait for the worker, to say how it ended; zero does not wait.
+    /// How long to wait for the worker, so that the report says how each ended; zero does not wait.
     pub follow_max: Duration,
 }
 
-/// How far a replay is.
+/// The progress of a replay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
-    /// So many letters are to be seen.
+    /// It begins.
     Begun {
-        /// All that the queue has.
+        /// Dead letters on the queue.
         total: u64,
     },
-    /// Letters were seen.
-    Walked {
-        /// So many so far.
+    /// It received dead letters. The counts are totals so far.
+    Scanned {
+        /// Received.
         seen: u64,
-        /// Of these, sent.
+        /// Sent.
         sent: u64,
-        /// And left alone.
+        /// Left alone, because the filter does not match them.
         skipped: u64,
     },
-    /// All that is meant was sent; the events queue still has so many.
+    /// Everything is sent; it waits for the worker.
     Following {
         /// Events on the queue.
         depth: u64,
@@ -73,9 +72,9 @@ pub enum Step {
 /// How a replay ended.
 #[derive(Debug)]
 pub struct Replayed {
-    /// What became of the letters.
+    /// What became of the dead letters.
     pub report: Report,
-    /// The queue's fault that ended it early, if one did.
+    /// The fault of the queue that ended it early, if one did.
     pub fault: Option<QueueFault>,
 }
 
@@ -90,7 +89,7 @@ struct Replay<'a> {
     tell: &'a mut (dyn FnMut(Step) + Send),
 }
 
-/// What was sent, so that it is known when it dies again. Both lead to the letter's message id.
+/// What was sent, to recognize it when it dies again. Both maps lead to the dead letter's message id.
 #[derive(Default)]
 struct Sent {
     by_deduplication_id: BTreeMap<String, String>,
@@ -106,8 +105,8 @@ pub async fn replay(
 ) -> Replayed {
     let clock = &*queues.clock;
     let began_at = clock.uptime();
-    let manner = if order.is_dry_run { Manner::Looks } else { Manner::Insists };
-    let mut walk = Walk::new(queues, stop, manner);
+    let mode = if order.is_dry_run { Mode::Peek } else { Mode::Drain };
+    let mut scan = Scan::new(queues, stop, mode);
     let mut replay = Replay {
         queues,
         order,
@@ -117,9 +116,9 @@ pub async fn replay(
         report: Report::new(order.is_dry_run, order.rate),
         tell,
     };
-    let mut ended = replay.walk(&mut walk).await;
-    let unseen = walk.unseen;
-    walk.hand_back().await;
+    let mut ended = replay.scan(&mut scan).await;
+    let unseen = scan.unseen;
+    scan.hand_back().await;
     replay.report.sending_took = clock.uptime().saturating_sub(began_at);
     if !replay.sent.is_empty() && !order.follow_max.is_zero() && ended.is_ok() {
         ended = replay.follow(stop).await;
@@ -132,40 +131,44 @@ pub async fn replay(
 }
 
 impl Replay<'_> {
-    async fn walk(&mut self, walk: &mut Walk<'_>) -> Result<(), QueueFault> {
-        (self.tell)(Step::Begun { total: walk.total().await? });
-        // A batch is through within a second or so, and its hold far from its end.
+    async fn scan(&mut self, scan: &mut Scan<'_>) -> Result<(), QueueFault> {
+        (self.tell)(Step::Begun { total: scan.total().await? });
+        // A batch is sent within about a second, long before its hold ends.
         let at_once = self.order.rate.min(AT_ONCE);
-        let meant = &self.order.meant;
-        while !meant.is_enough(self.report.matched()) {
-            let letters = walk.next(meant.room(self.report.matched(), at_once)).await?;
+        let filter = &self.order.filter;
+        while !filter.is_enough(self.report.matched()) {
+            let letters = scan.next(filter.room(self.report.matched(), at_once)).await?;
             if letters.is_empty() {
                 break;
             }
             self.seen += letters.len() as u64;
-            let mut mine = Vec::new();
+            let mut matching = Vec::new();
             for letter in letters {
                 if let Some(first) = self.sent.by_deduplication_id.get(&letter.deduplication_id) {
                     self.report.dead_again(first, letter.reason);
-                } else if !meant.includes(&letter) {
+                } else if !filter.matches(&letter) {
                     self.report.skipped += 1;
                 } else if self.order.is_dry_run {
                     self.report.fate(&letter, Fate::WouldBeSent);
                 } else {
-                    mine.push(letter);
+                    matching.push(letter);
                 }
             }
-            if !mine.is_empty() {
-                self.send(walk, mine).await?;
+            if !matching.is_empty() {
+                self.send(scan, matching).await?;
             }
             let sent = self.sent.by_deduplication_id.len() as u64;
-            (self.tell)(Step::Walked { seen: self.seen, sent, skipped: self.report.skipped });
+            (self.tell)(Step::Scanned { seen: self.seen, sent, skipped: self.report.skipped });
         }
         Ok(())
     }
 
-    /// Sends letters, and then deletes those that are known to be sent.
-    async fn send(&mut self, walk: &mut Walk<'_>, letters: Vec<Letter>) -> Result<(), QueueFault> {
+    /// Sends dead letters, then deletes those whose send succeeded.
+    async fn send(
+        &mut self,
+        scan: &mut Scan<'_>,
+        letters: Vec<DeadLetter>,
+    ) -> Result<(), QueueFault> {
         let clock = &*self.queues.clock;
         let start_at = self.pace.start_of(letters.len(), clock.uptime());
         clock.sleep(start_at.saturating_sub(clock.uptime())).await;
@@ -188,28 +191,28 @@ impl Replay<'_> {
                 }
             }
         }
-        self.report.undeleted += walk.remove(sent).await;
+        self.report.undeleted += scan.remove(sent).await;
         match away {
             None => Ok(()),
             Some(fault) => Err(fault),
         }
     }
 
-    /// Waits until the events queue is empty, and then looks which events are dead again: the
-    /// others are applied. If it does not get empty in time, those are still under way.
+    /// Waits until the events queue is empty, then checks which events are dead letters again. The
+    /// others are applied, or still under way if the queue is not empty in time.
     async fn follow(&mut self, stop: &watch::Receiver<bool>) -> Result<(), QueueFault> {
         let clock = &*self.queues.clock;
         let deadline = clock.uptime() + self.order.follow_max;
-        let mut empty_looks = 0;
-        while empty_looks < EMPTY_LOOKS && clock.uptime() < deadline && !*stop.borrow() {
+        let mut empty_checks = 0;
+        while empty_checks < EMPTY_CHECKS && clock.uptime() < deadline && !*stop.borrow() {
             let depth = self.queues.events.depth().await?.total();
             (self.tell)(Step::Following { depth });
-            empty_looks = if depth == 0 { empty_looks + 1 } else { 0 };
-            clock.sleep(LOOK_EVERY).await;
+            empty_checks = if depth == 0 { empty_checks + 1 } else { 0 };
+            clock.sleep(CHECK_EVERY).await;
         }
-        let mut walk = Walk::new(self.queues, stop, Manner::Looks);
+        let mut scan = Scan::new(self.queues, stop, Mode::Peek);
         loop {
-            let letters = walk.next(AT_ONCE).await?;
+            let letters = scan.next(AT_ONCE).await?;
             if letters.is_empty() {
                 break;
             }
@@ -219,8 +222,8 @@ impl Replay<'_> {
                 }
             }
         }
-        walk.hand_back().await;
-        self.report.settle_sent(empty_looks == EMPTY_LOOKS);
+        scan.hand_back().await;
+        self.report.settle_sent(empty_checks == EMPTY_CHECKS);
         Ok(())
     }
 }
@@ -230,17 +233,18 @@ impl Sent {
         self.by_deduplication_id.is_empty()
     }
 
-    fn note(&mut self, letter: &Letter) {
-        let name = || letter.message_id.clone();
-        self.by_deduplication_id.insert(replay_id(&letter.group, &letter.message_id), name());
+    fn note(&mut self, letter: &DeadLetter) {
+        let id = || letter.message_id.clone();
+        self.by_deduplication_id.insert(replay_id(&letter.group, &letter.message_id), id());
         if let Some(envelope) = &letter.envelope {
-            self.by_event_id.insert(envelope.id.clone(), name());
+            self.by_event_id.insert(envelope.id.clone(), id());
         }
     }
 
-    /// The letter that was sent, if this is what became of it. A hop makes a new message of the
-    /// event, which only its id still ties to the letter.
-    fn first_of(&self, letter: &Letter) -> Option<&String> {
+    /// The message id of the dead letter that was sent, if this is what became of it. When the worker
+    /// hands an event on to another group, it becomes a new message, and only the event's id connects
+    /// it to the dead letter.
+    fn first_of(&self, letter: &DeadLetter) -> Option<&String> {
         let hopped = || letter.envelope.as_ref().filter(|envelope| envelope.hopped);
         self.by_deduplication_id
             .get(&letter.deduplication_id)
@@ -248,7 +252,8 @@ impl Sent {
     }
 }
 
-/// Sends to the events queue, and again what it did not answer. One result for each message.
+/// Sends to the events queue, and repeats what the queue does not answer. One result for each
+/// message.
 pub async fn send(queues: &Queues, outgoing: Vec<Outgoing>) -> Vec<Result<(), QueueFault>> {
     let mut resend = Resend::new(outgoing, TRIES_MAX);
     let mut is_first = true;
@@ -261,8 +266,8 @@ pub async fn send(queues: &Queues, outgoing: Vec<Outgoing>) -> Vec<Result<(), Qu
     resend.into_results()
 }
 
-/// What goes to the events queue for a letter.
-fn outgoing(letter: &Letter) -> Outgoing {
+/// The message for the events queue.
+fn outgoing(letter: &DeadLetter) -> Outgoing {
     Outgoing {
         body: letter.body.clone(),
         group: letter.group.clone(),

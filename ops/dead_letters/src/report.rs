@@ -1,32 +1,32 @@
-//! What became of each letter of a replay, and the counts of it.
+//! The report of a replay: what became of each dead letter, and the counts.
 //!
-//! **Invariant**: every letter that is meant has one fate.
+//! **Invariant**: every dead letter that the filter matches has exactly one fate.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::letter::Letter;
+use crate::dead_letter::DeadLetter;
 
-/// How many letters are named to people, of those that did not end well; `--json` names all.
-const NAMED_MAX: usize = 20;
+/// How many dead letters that did not end well the text lists; `--json` lists all.
+const LISTED_MAX: usize = 20;
 
-/// What became of a letter.
+/// What became of a dead letter.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase", tag = "fate", content = "why")]
 pub enum Fate {
-    /// It would be sent, were it no dry run.
+    /// It would be sent if this were not a dry run.
     WouldBeSent,
-    /// On the events queue; nobody waited for more.
+    /// On the events queue; the replay did not wait for the worker.
     Sent,
-    /// On the events queue when the wait was over.
+    /// Still on the events queue when the wait ended.
     UnderWay,
-    /// HubSpot holds it.
+    /// Applied to HubSpot.
     Applied,
     /// It died again, for this reason.
     DeadAgain(String),
-    /// Still a dead letter: the events queue did not take it, for this cause.
+    /// Still a dead letter, because the events queue did not take it; the cause.
     Left(String),
 }
 
@@ -34,21 +34,21 @@ pub enum Fate {
 #[derive(Debug)]
 pub struct Report {
     is_dry_run: bool,
-    /// Letters a second that were asked for.
+    /// The requested rate, in dead letters per second.
     pub rate: u32,
-    /// Letters that the filters leave alone.
+    /// Dead letters that the filter does not match.
     pub skipped: u64,
-    /// Letters that were sent, and are on the dead-letter queue all the same.
+    /// Dead letters that were sent but could not be deleted.
     pub undeleted: u64,
     /// How long the sending took.
     pub sending_took: Duration,
-    /// Whether it was stopped before the end.
+    /// Whether it was stopped early.
     pub interrupted: bool,
-    /// Letters that could not be seen behind others.
+    /// Dead letters hidden behind others of their contact.
     pub behind: u64,
-    /// Letters in somebody else's hands.
+    /// Dead letters that another command holds.
     pub in_other_hands: u64,
-    /// By message id, with the letter's name.
+    /// By message id: the dead letter's id and its fate.
     fates: BTreeMap<String, (String, Fate)>,
 }
 
@@ -61,13 +61,13 @@ pub struct Document<'a> {
     matched: u64,
     skipped: u64,
     would_be_sent: u64,
-    /// On the events queue; nobody waited for more.
+    /// On the events queue; the replay did not wait for the worker.
     pub sent: u64,
-    /// On the events queue when the wait was over.
+    /// Still on the events queue when the wait ended.
     pub under_way: u64,
-    /// HubSpot holds them.
+    /// Applied to HubSpot.
     pub applied: u64,
-    /// By reason, those that died again.
+    /// Died again, by reason.
     pub dead_again: BTreeMap<&'a str, u64>,
     /// Still dead letters.
     pub left: u64,
@@ -76,18 +76,18 @@ pub struct Document<'a> {
     in_other_hands: u64,
     rate_asked: u32,
     sending_seconds: f64,
-    letters: Vec<Named<'a>>,
+    letters: Vec<Listed<'a>>,
 }
 
 #[derive(Debug, Serialize)]
-struct Named<'a> {
+struct Listed<'a> {
     id: &'a str,
     #[serde(flatten)]
     fate: &'a Fate,
 }
 
 impl Report {
-    /// Nothing yet.
+    /// An empty report.
     pub fn new(is_dry_run: bool, rate: u32) -> Self {
         Self {
             is_dry_run,
@@ -102,36 +102,36 @@ impl Report {
         }
     }
 
-    /// Notes what became of a letter.
-    pub fn fate(&mut self, letter: &Letter, fate: Fate) {
+    /// Records what became of a dead letter.
+    pub fn fate(&mut self, letter: &DeadLetter, fate: Fate) {
         self.fates.insert(letter.message_id.clone(), (letter.id.clone(), fate));
     }
 
-    /// Notes that a letter that was sent died again.
+    /// Records that a dead letter died again after it was sent.
     pub fn dead_again(&mut self, message_id: &str, reason: String) {
         if let Some((_, fate)) = self.fates.get_mut(message_id) {
             *fate = Fate::DeadAgain(reason);
         }
     }
 
-    /// How many letters are meant.
+    /// How many dead letters the filter matches.
     pub fn matched(&self) -> u64 {
         self.fates.len() as u64
     }
 
-    /// The names of the letters that are meant.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
+    /// The ids of the dead letters that the filter matches.
+    pub fn ids(&self) -> impl Iterator<Item = &str> {
         self.fates.values().map(|(id, _)| id.as_str())
     }
 
-    /// What was sent is applied if the events queue is empty, and under way if it is not.
+    /// Marks what was sent: as applied if the events queue is empty, else as under way.
     pub fn settle_sent(&mut self, is_drained: bool) {
         for (_, fate) in self.fates.values_mut().filter(|(_, fate)| *fate == Fate::Sent) {
             *fate = if is_drained { Fate::Applied } else { Fate::UnderWay };
         }
     }
 
-    /// Whether there is something left that another run would do.
+    /// Whether another run would have something to do.
     pub fn is_unfinished(&self) -> bool {
         self.interrupted
             || self.undeleted > 0
@@ -140,7 +140,7 @@ impl Report {
             || self.left() > 0
     }
 
-    /// Whether nothing is left and nothing died again.
+    /// Whether everything succeeded: nothing is left, and nothing died again.
     pub fn is_all_well(&self) -> bool {
         !self.is_unfinished() && self.again_by_reason().is_empty()
     }
@@ -163,11 +163,11 @@ impl Report {
             in_other_hands: self.in_other_hands,
             rate_asked: self.rate,
             sending_seconds: self.sending_took.as_secs_f64(),
-            letters: self.fates.values().map(|(id, fate)| Named { id, fate }).collect(),
+            letters: self.fates.values().map(|(id, fate)| Listed { id, fate }).collect(),
         }
     }
 
-    /// The same in words.
+    /// The same as text.
     pub fn text(&self) -> String {
         let document = self.document();
         let Document { matched, skipped, would_be_sent, sent, under_way, applied, left, .. } =
@@ -175,15 +175,15 @@ impl Report {
         if self.is_dry_run {
             let seconds = would_be_sent.div_ceil(self.rate.into());
             return format!(
-                "{would_be_sent} letters would be sent, {skipped} skipped; at {}/s that takes \
+                "{would_be_sent} dead letters would be sent, {skipped} skipped; at {}/s that takes \
                  {seconds} s",
                 self.rate
             );
         }
         let again: u64 = document.dead_again.values().sum();
         let mut text = format!(
-            "{matched} letters = {applied} applied + {under_way} under way + {sent} sent + {again} \
-             dead again + {left} left; {skipped} skipped; sent in {:.1} s, asked were {}/s",
+            "{matched} dead letters = {applied} applied + {under_way} under way + {sent} sent + {again} \
+             dead again + {left} left; {skipped} skipped; sent in {:.1} s, at most {}/s",
             self.sending_took.as_secs_f64(),
             self.rate
         );
@@ -195,10 +195,10 @@ impl Report {
             Fate::Left(cause) => Some(format!("\n  {id} left: {cause}")),
             Fate::WouldBeSent | Fate::Sent | Fate::UnderWay | Fate::Applied => None,
         });
-        text.extend(bad.take(NAMED_MAX));
+        text.extend(bad.take(LISTED_MAX));
         if self.undeleted > 0 {
             text.push_str(&format!(
-                "\n  {} were sent and could not be deleted: the next run does that",
+                "\n  {} were sent but could not be deleted; the next run deletes them",
                 self.undeleted
             ));
         }

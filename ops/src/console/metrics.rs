@@ -1,18 +1,18 @@
-//! What a deployment's ingest and workers did lately, by their metrics in CloudWatch: for a console
-//! that runs elsewhere.
+//! What a deployment's ingest and workers did recently, from their metrics in CloudWatch: for a
+//! console that runs elsewhere.
 //!
-//! In: nine metrics of the last half hour, minute by minute. Out: [`Seen`]. CloudWatch has a minute's
-//! figures a minute or two after it, so counts are of five minutes.
+//! In: nine metrics of the last half hour, minute by minute. Out: [`RecentStats`]. CloudWatch has a
+//! minute's figures a minute or two late, so counts cover five minutes.
 //!
-//! **Invariant**: CloudWatch is asked once a minute at most, however often the page is looked at: it
-//! bills each metric of each answer.
+//! **Invariant**: it asks CloudWatch once a minute at most, however often the page is opened, because
+//! CloudWatch bills each metric of each answer.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use chrono::DateTime;
-use console::lately::{Lately, Seen, Trend};
+use console::recent_stats::{RecentStats, StatsSource, Trend};
 use serde_json::{Value, json};
 use shared::journal::Figure;
 use shared::ports::Clock;
@@ -21,18 +21,18 @@ use tokio::sync::Mutex;
 
 use crate::aws::{Aws, Question};
 
-/// What the metrics are kept by.
+/// The period of the metrics.
 const MINUTE: Duration = Duration::from_secs(60);
-/// The minutes that are counted, and those of the trend.
+/// How many minutes are counted, and how many the trend has.
 const COUNTED: i64 = 5;
 const TREND: i64 = 30;
-/// How long an answer is good for.
+/// How long an answer is reused.
 const FRESH: Duration = MINUTE;
-/// The queue's age, among the ids of the workers' figures.
+/// The id of the queue's age, beside the ids of the workers' figures.
 const AGE: &str = "age";
 
-/// A figure that is asked for: its id in question and answer, who writes it, and how a minute's
-/// values become one.
+/// The figures to ask for: the id in question and answer, the figure, the function that writes it,
+/// and how CloudWatch reduces a minute's values to one.
 const ASKED: [(&str, Figure, &str, &str); 8] = [
     ("accepted", Figure::EventsAccepted, "ingest", "Sum"),
     ("applied", Figure::EventsApplied, "worker", "Sum"),
@@ -51,16 +51,16 @@ pub(super) struct Metrics {
     stage: String,
     queue: String,
     /// The last answer, and when it came, as uptime.
-    kept: Mutex<Option<(Duration, Result<Seen, String>)>>,
+    kept: Mutex<Option<(Duration, Result<RecentStats, String>)>>,
 }
 
 impl Metrics {
-    /// Those of this stage and of the queue of this name.
+    /// The metrics of this stage, and of the queue with this name.
     pub(super) fn new(aws: Aws, clock: Arc<dyn Clock>, stage: String, queue: String) -> Self {
         Self { aws, clock, stage, queue, kept: Mutex::default() }
     }
 
-    async fn ask(&self) -> Result<Seen, String> {
+    async fn ask(&self) -> Result<RecentStats, String> {
         let now_s = self.clock.now().timestamp();
         let begins_s = begin_of_minute(now_s) - (TREND - 1) * MINUTE.as_secs() as i64;
         let question = Question {
@@ -111,32 +111,32 @@ impl Metrics {
 }
 
 #[async_trait]
-impl Lately for Metrics {
-    async fn seen(&self) -> Result<Seen, String> {
-        // Whoever looks meanwhile waits for the same answer.
+impl StatsSource for Metrics {
+    async fn recent_stats(&self) -> Result<RecentStats, String> {
+        // Whoever else asks waits here for the same answer.
         let mut kept = self.kept.lock().await;
         let now = self.clock.uptime();
-        if let Some((at, seen)) = &*kept
+        if let Some((at, recent)) = &*kept
             && now.saturating_sub(*at) < FRESH
         {
-            return seen.clone();
+            return recent.clone();
         }
-        let seen = self.ask().await;
-        *kept = Some((now, seen.clone()));
-        seen
+        let recent = self.ask().await;
+        *kept = Some((now, recent.clone()));
+        recent
     }
 }
 
-/// An answer of `GetMetricData` that came at this time, in seconds.
-fn read(answer: &Value, now_s: i64) -> Seen {
+/// Reads an answer of `GetMetricData` that came at this time, in seconds.
+fn read(answer: &Value, now_s: i64) -> RecentStats {
     let minutes = |id: &str| minutes(answer, id);
     let minute_s = MINUTE.as_secs() as i64;
     let counted_from = begin_of_minute(now_s) - COUNTED * minute_s;
-    let lately = |id: &str| {
+    let recent = |id: &str| {
         minutes(id).into_iter().filter(move |(at_s, _)| *at_s >= counted_from).collect::<Vec<_>>()
     };
-    let sum = |id: &str| lately(id).iter().map(|(_, value)| value).sum::<f64>() as u64;
-    let ratios = lately("ratio");
+    let sum = |id: &str| recent(id).iter().map(|(_, value)| value).sum::<f64>() as u64;
+    let ratios = recent("ratio");
     let newest = |id: &str| {
         let (at_s, value) = minutes(id).into_iter().max_by_key(|(at_s, _)| *at_s)?;
         Some((value, Duration::from_secs(u64::try_from(now_s - at_s).unwrap_or_default())))
@@ -151,7 +151,7 @@ fn read(answer: &Value, now_s: i64) -> Seen {
             *bar += applied as u64;
         }
     }
-    Seen {
+    RecentStats {
         over: MINUTE * COUNTED as u32,
         accepted: sum("accepted"),
         applied: sum("applied"),
@@ -168,7 +168,7 @@ fn read(answer: &Value, now_s: i64) -> Seen {
     }
 }
 
-/// The begin of each minute that has a value, in seconds, and the value.
+/// Each minute that has a value: its begin in seconds, and the value.
 fn minutes(answer: &Value, id: &str) -> Vec<(i64, f64)> {
     let results = answer["MetricDataResults"].as_array().map(Vec::as_slice).unwrap_or_default();
     let Some(result) = results.iter().find(|result| result["Id"] == id) else { return Vec::new() };

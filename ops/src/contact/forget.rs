@@ -15,9 +15,9 @@ use shared::envelope::Content;
 
 use super::named::{self, Known, Names};
 use crate::crm::{self, Crm};
-use crate::dlq::letter::Letter;
+use crate::dlq::dead_letter::DeadLetter;
 use crate::dlq::note_unseen;
-use crate::dlq::walk::{AT_ONCE, Manner, Unseen, Walk};
+use crate::dlq::scan::{AT_ONCE, Mode, Scan, Unseen};
 use crate::ending::{Ending, Stopped};
 use crate::output::Output;
 use crate::queues::{Place, Queues};
@@ -158,20 +158,21 @@ async fn is_gone(
 
 /// Deletes the person's dead letters; how many, and how many it could not.
 async fn scrub(queues: &Queues, names: &Names, stop: &Stop) -> Result<(u64, u64, Unseen), Stopped> {
-    let mut walk = Walk::new(queues, stop.signal(), Manner::Insists);
+    let mut scan = Scan::new(queues, stop.signal(), Mode::Drain);
     let (mut deleted, mut left) = (0, 0);
     loop {
-        let seen = walk.next(AT_ONCE).await?;
+        let seen = scan.next(AT_ONCE).await?;
         if seen.is_empty() {
             break;
         }
-        let mine: Vec<Letter> = seen.into_iter().filter(|letter| names.are_in(letter)).collect();
-        let missing = walk.remove(mine.iter().map(|letter| letter.message_id.as_str())).await;
+        let mine: Vec<DeadLetter> =
+            seen.into_iter().filter(|letter| names.are_in(letter)).collect();
+        let missing = scan.remove(mine.iter().map(|letter| letter.message_id.as_str())).await;
         left += missing;
         deleted += mine.len() as u64 - missing;
     }
-    let unseen = walk.unseen;
-    walk.hand_back().await;
+    let unseen = scan.unseen;
+    scan.hand_back().await;
     Ok((deleted, left, unseen))
 }
 

@@ -8,7 +8,7 @@ use shared::identity::Person;
 use shared::properties::names_to_read;
 
 use crate::crm::Crm;
-use crate::dlq::letter::Letter;
+use crate::dlq::dead_letter::DeadLetter;
 use crate::ending::Stopped;
 
 /// HubSpot's own: the ids that were merged into a contact, joined by `;`.
@@ -88,7 +88,7 @@ impl Names {
     }
 
     /// Whether a dead letter is about this person.
-    pub(super) fn are_in(&self, letter: &Letter) -> bool {
+    pub(super) fn are_in(&self, letter: &DeadLetter) -> bool {
         let named = letter.envelope.as_ref().map(|envelope| &envelope.person);
         let has_email = |person: &Person| person.email().is_some_and(|e| self.emails.contains(e));
         let has_id = |person: &Person| person.contact_id().is_some_and(|id| self.ids.contains(id));

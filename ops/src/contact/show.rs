@@ -13,9 +13,9 @@ use shared::state::{self, instant};
 use super::named::{self, Names};
 use crate::audit::invariants::{Broken, broken};
 use crate::crm;
-use crate::dlq::letter::{Letter, Shown};
+use crate::dlq::dead_letter::{DeadLetter, Shown};
 use crate::dlq::note_unseen;
-use crate::dlq::walk::{AT_ONCE, Manner, Unseen, Walk};
+use crate::dlq::scan::{AT_ONCE, Mode, Scan, Unseen};
 use crate::ending::{Ending, Stopped};
 use crate::output::{Mark, Output};
 use crate::queues::{Place, Queues};
@@ -84,7 +84,7 @@ pub(super) async fn run(args: Args, output: &Output) -> Result<Ending, Stopped> 
         state: progress.as_ref().filter(|_| has_state(held)).map(state::to_value),
         milestones: milestones.map(|(name, value)| (name.clone(), value.clone())).collect(),
         broken: held.map(broken).unwrap_or_default(),
-        dead_letters: queues.is_some().then(|| letters.iter().map(Letter::shown).collect()),
+        dead_letters: queues.is_some().then(|| letters.iter().map(DeadLetter::shown).collect()),
     };
     output.result(&document, || document.text(progress.as_ref(), output))?;
     if queues.is_none() {
@@ -101,19 +101,19 @@ fn has_state(held: Option<&Properties>) -> bool {
     held.is_some_and(|held| held.contains_key(PROGRESS_STATE))
 }
 
-async fn letters(queues: &Queues, names: &Names) -> Result<(Vec<Letter>, Unseen), Stopped> {
+async fn letters(queues: &Queues, names: &Names) -> Result<(Vec<DeadLetter>, Unseen), Stopped> {
     let stop = Stop::listen();
-    let mut walk = Walk::new(queues, stop.signal(), Manner::Looks);
+    let mut scan = Scan::new(queues, stop.signal(), Mode::Peek);
     let mut letters = Vec::new();
     loop {
-        let seen = walk.next(AT_ONCE).await?;
+        let seen = scan.next(AT_ONCE).await?;
         if seen.is_empty() {
             break;
         }
         letters.extend(seen.into_iter().filter(|letter| names.are_in(letter)));
     }
-    let unseen = walk.unseen;
-    walk.hand_back().await;
+    let unseen = scan.unseen;
+    scan.hand_back().await;
     Ok((letters, unseen))
 }
 

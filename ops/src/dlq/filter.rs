@@ -1,37 +1,37 @@
-//! Which letters a command is about: what was typed, as letters that are meant.
+//! Which dead letters a command is about: the filters as typed, and the [`Filter`] that they make.
 //!
-//! Filters of several kinds must all hold; of one kind that was given twice, one is enough.
+//! Filters of different kinds must all match; of several of one kind, one is enough.
 
 use std::str::FromStr;
 
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
-use dead_letters::meant::{Contact, Meant};
+use dead_letters::filter::{Contact, Filter};
 
 /// The filters, as typed.
 #[derive(Debug, Clone, clap::Args)]
 pub(super) struct Filters {
-    /// Letters with this reason only; NO_REASON are those that the queue's backstop put there
+    /// Only dead letters with this reason; NO_REASON are those that SQS moved there itself
     #[arg(long, value_name = "REASON")]
     reason: Vec<String>,
 
-    /// Letters that died at this time or later: 2026-01-18, 2026-01-18T17:30:00Z, or 30m, 2h, 3d ago
+    /// Only what died at this time or later: 2026-01-18, 2026-01-18T17:30:00Z, or 30m, 2h, 3d ago
     #[arg(long, value_name = "TIME")]
     since: Option<Moment>,
 
-    /// Letters that died before this time
+    /// Only what died before this time
     #[arg(long, value_name = "TIME")]
     until: Option<Moment>,
 
-    /// Letters about this contact only
+    /// Only dead letters about this contact
     #[arg(long, value_name = "EMAIL|ID", value_parser = Contact::named)]
     contact: Option<Contact>,
 
-    /// The letter of this name or its beginning, as `list` shows it, or of this event id
+    /// Only the dead letter with this id or prefix, as `list` shows it, or with this event id
     #[arg(long, value_name = "ID")]
     id: Vec<String>,
 
-    /// At most so many letters
-    #[arg(long, value_name = "LETTERS", value_parser = clap::value_parser!(u64).range(1..))]
+    /// Maximum number of dead letters
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..))]
     limit: Option<u64>,
 }
 
@@ -77,9 +77,9 @@ impl Moment {
 }
 
 impl Filters {
-    /// What they mean at this time.
-    pub(super) fn meant(self, now: DateTime<Utc>) -> Meant {
-        Meant {
+    /// The filter at this time.
+    pub(super) fn at(self, now: DateTime<Utc>) -> Filter {
+        Filter {
             reasons: self.reason.iter().map(|reason| reason.to_uppercase()).collect(),
             since: self.since.map(|moment| moment.at(now)),
             until: self.until.map(|moment| moment.at(now)),

@@ -1,4 +1,4 @@
-//! `milepost dlq list`: the dead letters by reason, with the mend for each.
+//! `milepost dlq list`: the dead letters by reason, each with its fix.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -6,26 +6,26 @@ use std::fmt::Write as _;
 use serde::Serialize;
 use shared::state::instant;
 
+use super::dead_letter::{DeadLetter, Shown};
 use super::filter::Filters;
-use super::letter::{Letter, Shown};
 use super::note_unseen;
 use super::reasons::explained;
-use super::walk::{AT_ONCE, Manner, Walk};
+use super::scan::{AT_ONCE, Mode, Scan};
 use crate::ending::{Ending, Stopped};
 use crate::output::Output;
 use crate::queues::Place;
 use crate::stop::Stop;
 
-/// How many letters of a reason are named to people; `--json` names all.
-const NAMED_MAX: usize = 5;
+/// How many dead letters of a reason the text lists; `--json` lists all.
+const LISTED_MAX: usize = 5;
 
-/// Dead letters by reason: how many, from when to when, and the mend
+/// Dead letters by reason: how many, from when to when, and the fix
 #[derive(Debug, clap::Args)]
 #[command(
-    long_about = "Dead letters by reason: how many, from when to when, and the mend. It changes \
-                  nothing: each letter is held while the command runs, and handed back.\n\n\
-                  A contact is shown as its message group, as in the logs. With --json every letter \
-                  is named.",
+    long_about = "Dead letters by reason: how many, from when to when, and the fix. It changes \
+                  nothing: it holds each dead letter while it runs, and hands it back.\n\n\
+                  A contact is shown as its message group, as in the logs. With --json every dead \
+                  letter is listed.",
     after_help = "Example: milepost dlq list --since 1d\n\
                   Read on in docs/queue.md, Reasons."
 )]
@@ -40,19 +40,19 @@ pub(super) struct Args {
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Listed<'a> {
-    /// Letters that the queue has.
+    /// Dead letters on the queue.
     total: u64,
-    /// Letters that are meant.
+    /// Dead letters that the filters match.
     matched: usize,
-    /// Letters that could not be seen behind others of their contact.
+    /// Dead letters hidden behind others of their contact.
     behind: u64,
-    /// Letters in somebody else's hands.
+    /// Dead letters that another command holds.
     in_other_hands: u64,
     reasons: Vec<Group<'a>>,
     letters: Vec<Shown<'a>>,
 }
 
-/// The letters of one reason.
+/// The dead letters of one reason.
 #[derive(Debug, Serialize)]
 struct Group<'a> {
     reason: &'a str,
@@ -60,9 +60,9 @@ struct Group<'a> {
     oldest: String,
     newest: String,
     what: &'static str,
-    mend: &'static str,
+    fix: &'static str,
     #[serde(skip)]
-    names: Vec<&'a str>,
+    ids: Vec<&'a str>,
 }
 
 /// Runs the command.
@@ -71,34 +71,34 @@ struct Group<'a> {
 /// [`Stopped`].
 pub(super) async fn run(args: Args, output: &Output) -> Result<Ending, Stopped> {
     let queues = args.place.open()?;
-    let meant = args.filters.meant(queues.clock.now());
+    let filter = args.filters.at(queues.clock.now());
     let stop = Stop::listen();
-    let mut walk = Walk::new(&queues, stop.signal(), Manner::Looks);
-    let total = walk.total().await?;
+    let mut scan = Scan::new(&queues, stop.signal(), Mode::Peek);
+    let total = scan.total().await?;
     let bar = output.progress(Some(total));
-    let mut letters: Vec<Letter> = Vec::new();
-    while !meant.is_enough(letters.len() as u64) {
-        let seen = walk.next(AT_ONCE).await?;
+    let mut letters: Vec<DeadLetter> = Vec::new();
+    while !filter.is_enough(letters.len() as u64) {
+        let seen = scan.next(AT_ONCE).await?;
         if seen.is_empty() {
             break;
         }
         bar.inc(seen.len() as u64);
         for letter in seen {
-            if meant.includes(&letter) && !meant.is_enough(letters.len() as u64) {
+            if filter.matches(&letter) && !filter.is_enough(letters.len() as u64) {
                 letters.push(letter);
             }
         }
     }
     bar.finish_and_clear();
-    let unseen = walk.unseen;
-    walk.hand_back().await;
+    let unseen = scan.unseen;
+    scan.hand_back().await;
     let listed = Listed {
         total,
         matched: letters.len(),
         behind: unseen.behind,
         in_other_hands: unseen.in_other_hands,
         reasons: by_reason(&letters),
-        letters: letters.iter().map(Letter::shown).collect(),
+        letters: letters.iter().map(DeadLetter::shown).collect(),
     };
     output.result(&listed, || text(&listed))?;
     note_unseen(unseen, output);
@@ -108,9 +108,9 @@ pub(super) async fn run(args: Args, output: &Output) -> Result<Ending, Stopped> 
     Ok(Ending::Done)
 }
 
-/// The letters by reason, the most frequent first.
-fn by_reason(letters: &[Letter]) -> Vec<Group<'_>> {
-    let mut by_reason: BTreeMap<&str, Vec<&Letter>> = BTreeMap::new();
+/// The dead letters by reason, the most frequent first.
+fn by_reason(letters: &[DeadLetter]) -> Vec<Group<'_>> {
+    let mut by_reason: BTreeMap<&str, Vec<&DeadLetter>> = BTreeMap::new();
     for letter in letters {
         by_reason.entry(&letter.reason).or_default().push(letter);
     }
@@ -118,7 +118,7 @@ fn by_reason(letters: &[Letter]) -> Vec<Group<'_>> {
         .into_iter()
         .map(|(reason, mut letters)| {
             letters.sort_by_key(|letter| letter.failed_at);
-            let time = |letter: Option<&&Letter>| {
+            let time = |letter: Option<&&DeadLetter>| {
                 letter.map(|letter| instant(letter.failed_at)).unwrap_or_default()
             };
             let explained = explained(reason);
@@ -128,8 +128,8 @@ fn by_reason(letters: &[Letter]) -> Vec<Group<'_>> {
                 oldest: time(letters.first()),
                 newest: time(letters.last()),
                 what: explained.what,
-                mend: explained.mend,
-                names: letters.iter().rev().map(|letter| letter.id.as_str()).collect(),
+                fix: explained.fix,
+                ids: letters.iter().rev().map(|letter| letter.id.as_str()).collect(),
             }
         })
         .collect();
@@ -143,14 +143,14 @@ fn text(listed: &Listed<'_>) -> String {
         return "no dead letters".to_owned();
     }
     let mut text = format!("{matched} of {total} dead letters");
-    for Group { reason, count, oldest, newest, what, mend, names } in reasons {
+    for Group { reason, count, oldest, newest, what, fix, ids } in reasons {
         // Writing to a `String` can't fail.
         let _written = write!(
             text,
-            "\n\n{reason}  {count}, from {oldest} to {newest}\n  what: {what}\n  mend: {mend}\n  \
+            "\n\n{reason}  {count}, from {oldest} to {newest}\n  what: {what}\n  fix: {fix}\n  \
              newest: {}{}",
-            names[..names.len().min(NAMED_MAX)].join(" "),
-            if names.len() > NAMED_MAX { " …" } else { "" },
+            ids[..ids.len().min(LISTED_MAX)].join(" "),
+            if ids.len() > LISTED_MAX { " …" } else { "" },
         );
     }
     text

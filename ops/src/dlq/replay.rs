@@ -1,12 +1,11 @@
-//! `milepost dlq replay`: dead letters back to the events queue, and what became of each.
-//!
-//! The replay itself is `dead_letters::replay`; this is its face on the command line.
+//! `milepost dlq replay`: sends dead letters back to the events queue, and prints what became of
+//! each. The replay itself is `dead_letters::replay`.
 
 use std::time::Duration;
 
 pub(crate) use dead_letters::replay::send;
 use dead_letters::replay::{Order, Step, replay};
-use dead_letters::walk::Unseen;
+use dead_letters::scan::Unseen;
 
 use super::filter::Filters;
 use super::note_unseen;
@@ -19,11 +18,10 @@ use crate::stop::Stop;
 #[derive(Debug, clap::Args)]
 #[command(
     long_about = "Send dead letters back to the events queue, in their contact's group, and say what \
-                  became of each. Mend the cause first: `milepost dlq list` names it.\n\n\
+                  became of each. Fix the cause first: `milepost dlq list` names it.\n\n\
                   It can be stopped and killed at any time: run it again, and it goes on. No event \
-                  is lost, and none counts twice. What a killed run had in hand is back after 30 \
-                  seconds.\n\n\
-                  It ends with 1 when letters died again or are left.",
+                  is lost, and none counts twice. What a killed run held is back after 30 seconds.\n\n\
+                  It ends with 1 when dead letters died again or are left.",
     after_help = "Example: milepost dlq replay --reason REJECTED --dry-run\n\
                   Example: milepost dlq replay --reason REJECTED --rate 50\n\
                   Read on in docs/queue.md, Reasons."
@@ -38,11 +36,11 @@ pub(super) struct Args {
     #[arg(long)]
     dry_run: bool,
 
-    /// Send at most so many letters a second, as 50 or 50/s
-    #[arg(long, value_name = "LETTERS", default_value = "100", value_parser = per_second)]
+    /// Maximum dead letters per second, as 50 or 50/s
+    #[arg(long, value_name = "RATE", default_value = "100", value_parser = per_second)]
     rate: u32,
 
-    /// Wait so many seconds at most for the worker, to say how it ended; 0 does not wait
+    /// Maximum time to wait for the worker, to say how each ended; 0 does not wait
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     follow: u32,
 }
@@ -55,7 +53,7 @@ pub(super) async fn run(args: Args, output: &Output) -> Result<Ending, Stopped> 
     let queues = args.place.open()?;
     let stop = Stop::listen();
     let order = Order {
-        meant: args.filters.meant(queues.clock.now()),
+        filter: args.filters.at(queues.clock.now()),
         rate: args.rate,
         is_dry_run: args.dry_run,
         follow_max: Duration::from_secs(args.follow.into()),
@@ -63,7 +61,7 @@ pub(super) async fn run(args: Args, output: &Output) -> Result<Ending, Stopped> 
     let mut bar = output.progress(None);
     let mut tell = |step| match step {
         Step::Begun { total } => bar = output.progress(Some(total)),
-        Step::Walked { seen, sent, skipped } => {
+        Step::Scanned { seen, sent, skipped } => {
             bar.set_position(seen);
             bar.set_message(format!("{sent} sent, {skipped} skipped"));
         }

@@ -1,32 +1,32 @@
-//! `milepost dlq show`: one dead letter, why it died, and what to do.
+//! `milepost dlq show`: one dead letter, why it died, and the fix.
 
-use dead_letters::meant::Meant;
+use dead_letters::filter::Filter;
 use serde::Serialize;
 
-use super::letter::{Letter, Shown};
+use super::dead_letter::{DeadLetter, Shown};
 use super::note_unseen;
 use super::reasons::explained;
-use super::walk::{AT_ONCE, Manner, Walk};
+use super::scan::{AT_ONCE, Mode, Scan};
 use crate::ending::{Ending, Stopped};
 use crate::output::Output;
 use crate::queues::Place;
 use crate::stop::Stop;
 
-/// One dead letter: why it died, and the mend
+/// One dead letter: why it died, and the fix
 #[derive(Debug, clap::Args)]
 #[command(
-    long_about = "One dead letter: what happened, why it died, and the mend. It changes nothing.\n\n\
-                  It does not say who it is about, only the contact's message group, as in the \
-                  logs. --who does: e-mail, contact id, and the event id, which the client made.",
+    long_about = "One dead letter: what happened, why it died, and the fix. It changes nothing.\n\n\
+                  It shows the contact's message group, as in the logs, and not who it is. With \
+                  --who it shows e-mail, contact id, and the event id, which the client made.",
     after_help = "Example: milepost dlq show 3f9a0c17\n\
                   Read on in docs/queue.md, Reasons."
 )]
 pub(super) struct Args {
-    /// The letter's name as `list` shows it, its first six characters or more, or its event id
+    /// The dead letter's id as `list` shows it, its first six characters or more, or its event id
     #[arg(value_name = "ID")]
     id: String,
 
-    /// Say who it is about, too
+    /// Show who it is about, too
     #[arg(long)]
     who: bool,
 
@@ -41,12 +41,12 @@ struct Document<'a> {
     #[serde(flatten)]
     letter: Shown<'a>,
     what: &'static str,
-    mend: &'static str,
+    fix: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     who: Option<Who<'a>>,
 }
 
-/// Who a letter is about.
+/// Who a dead letter is about.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Who<'a> {
@@ -60,23 +60,23 @@ struct Who<'a> {
 /// Runs the command.
 ///
 /// # Errors
-/// [`Stopped`]; [`Stopped::Usage`], when no letter or more than one has this name.
+/// [`Stopped`]; [`Stopped::Usage`], when no dead letter or more than one has this id.
 pub(super) async fn run(args: Args, output: &Output) -> Result<Ending, Stopped> {
     let queues = args.place.open()?;
-    let meant = Meant::named(args.id);
+    let filter = Filter::by_id(args.id);
     let stop = Stop::listen();
-    let mut walk = Walk::new(&queues, stop.signal(), Manner::Looks);
-    let mut found: Vec<Letter> = Vec::new();
+    let mut scan = Scan::new(&queues, stop.signal(), Mode::Peek);
+    let mut found: Vec<DeadLetter> = Vec::new();
     loop {
-        let seen = walk.next(AT_ONCE).await?;
+        let seen = scan.next(AT_ONCE).await?;
         if seen.is_empty() {
             break;
         }
-        found.extend(seen.into_iter().filter(|letter| meant.includes(letter)));
+        found.extend(seen.into_iter().filter(|letter| filter.matches(letter)));
     }
-    let unseen = walk.unseen;
-    walk.hand_back().await;
-    // The same event can have died twice: then either will do.
+    let unseen = scan.unseen;
+    scan.hand_back().await;
+    // The same event can have died twice; then show the later one.
     found.sort_by(|a, b| (&a.id, b.failed_at).cmp(&(&b.id, a.failed_at)));
     found.dedup_by(|later, first| later.id == first.id);
     let letter = match found.as_slice() {
@@ -84,12 +84,12 @@ pub(super) async fn run(args: Args, output: &Output) -> Result<Ending, Stopped> 
         [] => {
             note_unseen(unseen, output);
             return Err(Stopped::Usage(
-                "no letter has this name; hint: `milepost dlq list --json` names them all".into(),
+                "no dead letter has this id; hint: `milepost dlq list --json` lists all".into(),
             ));
         }
         several => {
             return Err(Stopped::Usage(format!(
-                "{} letters have a name that begins so; hint: give more of it",
+                "{} dead letters have an id that begins like this; hint: type more of it",
                 several.len()
             )));
         }
@@ -101,13 +101,13 @@ pub(super) async fn run(args: Args, output: &Output) -> Result<Ending, Stopped> 
         event_id: &envelope.id,
     });
     let document =
-        Document { letter: letter.shown(), what: explained.what, mend: explained.mend, who };
+        Document { letter: letter.shown(), what: explained.what, fix: explained.fix, who };
     output.result(&document, || text(&document))?;
     Ok(Ending::Done)
 }
 
 fn text(document: &Document<'_>) -> String {
-    let Document { letter, what, mend, who } = document;
+    let Document { letter, what, fix, who } = document;
     let event = letter.event.as_ref();
     let who = who.as_ref();
     let body = format!("{} bytes", letter.body_bytes);
@@ -115,7 +115,7 @@ fn text(document: &Document<'_>) -> String {
         ("reason", Some(letter.reason)),
         ("what", Some(*what)),
         ("detail", letter.detail),
-        ("mend", Some(*mend)),
+        ("fix", Some(*fix)),
         ("died", Some(letter.failed_at.as_str())),
         ("attempts", letter.attempts),
         ("correlation", letter.correlation_id),

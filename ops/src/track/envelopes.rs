@@ -9,7 +9,7 @@ use serde_json::Value;
 use shared::envelope::{Envelope, deduplication_id};
 use shared::ports::Outgoing;
 
-use crate::dlq::letter::replay_id;
+use crate::dlq::dead_letter::replay_id;
 use crate::requeue::Found;
 
 /// The envelope in a line; a blank one has none.

@@ -75,7 +75,7 @@ async fn the_metrics_of_a_deployment_say_what_its_workers_did() {
     place.variables.push(("AWS_ENDPOINT_URL_CLOUDWATCH".to_owned(), nobody().await));
     let page = page_of(&place).await;
     assert!(page.contains("<dt>Not empty for</dt>"), "{page}");
-    assert!(page.contains("metrics (CloudWatch, namespace Milepost) can't be had: "), "{page}");
+    assert!(page.contains("metrics (CloudWatch, namespace Milepost) can't be read: "), "{page}");
 }
 
 async fn page_of(place: &Place) -> String {
@@ -106,18 +106,19 @@ async fn replayed_from_the_page(place: &Place) {
     let page = text(client.get(&url)).await.1;
     assert!(page.contains("<dt>Dead letters</dt><dd>3</dd>"), "{page}");
     assert!(page.contains("REJECTED <span class=\"count\">2</span>"), "{page}");
-    assert!(page.contains("<strong>Mend:</strong> restore it from the property's history"));
+    assert!(page.contains("<strong>Fix:</strong> restore it from the property's history"));
     assert!(!page.contains("example.org"), "somebody is named: {page}");
     assert!(!page.contains("Faults of the simulator"));
 
     let (cookie, dry) = text(client.get(format!("{url}/console/replay?reason=REJECTED"))).await;
-    assert!(dry.contains("<strong>2 letters</strong> would go back"), "{dry}");
+    assert!(dry.contains("<strong>2 dead letters</strong> would go back"), "{dry}");
     assert_eq!(place.dead().await, 3);
     let value = |field: &str| {
         let (_, rest) = dry.split_once(&format!("name=\"{field}\" value=\"")).unwrap();
         rest.split_once('"').unwrap().0.replace(':', "%3A")
     };
-    let form = format!("word={}&until={}&reason=REJECTED", value("word"), value("until"));
+    let form =
+        format!("csrf_token={}&until={}&reason=REJECTED", value("csrf_token"), value("until"));
     let act = client.post(format!("{url}/console/replay")).body(form);
     let act = act.header("cookie", cookie).header("origin", &url);
     assert_eq!(act.send().await.unwrap().status(), 200, "the page after the form");

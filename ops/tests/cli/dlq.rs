@@ -103,14 +103,14 @@ async fn found_sent_kept_and_deleted(place: &Place) {
     assert_eq!(listed["reasons"][0]["count"], 3);
     assert_eq!(listed["reasons"][0]["oldest"], "2026-01-18T12:00:00.000Z");
     let text = run(&mut place.milepost("dlq list")).await;
-    assert!(stdout(&text).contains("mend: change the rule or the contact"), "{text:?}");
+    assert!(stdout(&text).contains("fix: change the rule or the contact"), "{text:?}");
 
     let corrupt = json(&mut place.milepost("dlq list --id e-4"), 0).await;
     let name = corrupt["letters"][0]["id"].as_str().unwrap();
     let shown = json(&mut place.milepost(&format!("dlq show {}", &name[..8])), 0).await;
     assert_eq!(shown["reason"], "CORRUPT_STATE");
     assert_eq!(shown["event"]["module"], "module-4");
-    assert!(shown["mend"].as_str().unwrap().contains("replay"));
+    assert!(shown["fix"].as_str().unwrap().contains("replay"));
     let who = run(&mut place.milepost(&format!("dlq show {name} --who"))).await;
     assert!(stdout(&who).contains(BOB), "{who:?}");
     let nobody = run(&mut place.milepost("dlq show ffffffffffffffff")).await;

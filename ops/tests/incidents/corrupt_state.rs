@@ -30,7 +30,7 @@ async fn a_state_that_is_spoiled_is_never_written_over_and_its_events_are_applie
     assert_eq!(site.alarms_on(), set(&["dead-letters"]));
     assert_eq!(site.contact(ADA).await["properties"]["hhl_progress_state"], BROKEN);
     assert_eq!(site.shell.doctor(0).await.names("doubtful"), set(&["dead letters"]));
-    site.console_shows(&["3 dead letters want a look.", "CORRUPT_STATE"]).await;
+    site.console_shows(&["3 dead letters need attention.", "CORRUPT_STATE"]).await;
     site.catch_up();
     let listed = report(site.shell.handbook("dlq list"), 0).await;
     assert_eq!(

@@ -35,7 +35,8 @@ async fn poison_stops_nobody_else_and_is_kept_corrected_and_deleted() {
     assert_eq!(site.count().await, all().but(1, "CONTACT_NOT_FOUND"));
     assert_eq!(site.alarms_on(), set(&["dead-letters"]));
     assert_eq!(site.shell.doctor(0).await.names("doubtful"), set(&["dead letters"]));
-    site.console_shows(&["Nothing waits. 2 dead letters want a look.", "CONTACT_NOT_FOUND"]).await;
+    site.console_shows(&["Nothing waits. 2 dead letters need attention.", "CONTACT_NOT_FOUND"])
+        .await;
     let listed = report(site.shell.handbook("dlq list"), 0).await;
     let by_reason: BTreeMap<&str, &Value> = listed["reasons"]
         .as_array()
@@ -52,7 +53,7 @@ async fn poison_stops_nobody_else_and_is_kept_corrected_and_deleted() {
     let shown = format!("dlq show {}", ghost["id"].as_str().unwrap());
     let shown = report(site.shell.milepost(&shown), 0).await;
     assert_eq!(shown["event"]["module"], "module-99");
-    assert!(shown["mend"].as_str().unwrap().contains("send e-mails too"), "{shown}");
+    assert!(shown["fix"].as_str().unwrap().contains("send e-mails too"), "{shown}");
     // To replay what is not mended changes nothing.
     let mut replay = site.shell.handbook("dlq replay --reason CONTACT_NOT_FOUND");
     replay.args(["--follow", "0"]);

@@ -3,7 +3,7 @@
 use serde_json::json;
 use shared::event::EventName;
 use shared::event_definitions::label;
-use shared::journal::{Figure, Line, LogLevel};
+use shared::journal::{ContactWritten, Figure, Line, LogLevel};
 use shared::limits::{invisible_edge, is_plain, units};
 use shared::ports::{Delivery, Depth};
 use shared::properties::names_to_read;
@@ -27,6 +27,31 @@ fn a_line_holds_what_it_was_given() {
     let line = Line::new(LogLevel::Warn, "slow").with("wait_ms", 5).with("contact", "g");
     assert_eq!((line.level, line.message.as_ref()), (LogLevel::Warn, "slow"));
     assert_eq!(json!(line.fields), json!({"contact": "g", "wait_ms": 5}));
+}
+
+#[test]
+fn a_written_contact_is_one_info_line() {
+    let mut contact = ContactWritten {
+        group: Some("g".into()),
+        record_id: "101".into(),
+        is_new: true,
+        events: 3,
+        event_names: ["learning_module_started", "learning_module_completed"].into(),
+        properties: vec!["hhl_progress_state".into(), "hhl_total_progress".into()],
+        state_chars: 77,
+        correlation_id: Some("c-1".into()),
+    };
+    let line = Line::from(contact.clone());
+    let events = "learning_module_completed, learning_module_started";
+    assert_eq!(line.message, format!("Track event (persisted via properties) {events}"));
+    assert_eq!(line.level, LogLevel::Info);
+    let fields = json!({"contact": "g", "contact_id": "101", "created": true, "events": 3,
+        "properties": "hhl_progress_state,hhl_total_progress", "state_chars": 77,
+        "correlation_id": "c-1"});
+    assert_eq!(json!(line.fields), fields);
+    // A repair has no event.
+    contact.event_names.clear();
+    assert_eq!(Line::from(contact).message, "Contact recomputed from its state");
 }
 
 #[test]

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use dead_letters::Queues;
-use dead_letters::walk::{Manner, Walk};
+use dead_letters::scan::{Mode, Scan};
 use host::clock::SystemClock;
 use serde_json::json;
 use shared::catalog::Catalog;
@@ -44,7 +44,7 @@ const STEPS: [(&str, [usize; 3], Step); 4] = [
     ("events of 100 contacts: open, coalesce, plan", [400, 4_000, 40_000], events),
     ("contacts with one event: open, coalesce, plan", [100, 1_000, 10_000], contacts),
     ("modules in a state: read, join, write", [4, 40, 400], state),
-    ("dead letters: walk over all", [100, 1_000, 10_000], letters),
+    ("dead letters: scan of all", [100, 1_000, 10_000], letters),
 ];
 
 /// Prints the section.
@@ -128,7 +128,7 @@ fn state(amount: usize) -> Box<dyn FnOnce()> {
     })
 }
 
-/// A walk as `milepost dlq list` makes it, over the embedded queue.
+/// A scan as `milepost dlq list` makes it, over the embedded queue.
 fn letters(amount: usize) -> Box<dyn FnOnce()> {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     let clock = VirtualClock::default();
@@ -157,20 +157,20 @@ fn letters(amount: usize) -> Box<dyn FnOnce()> {
             entropy,
         };
         let (_never, stop) = tokio::sync::watch::channel(false);
-        let walk = async {
-            let mut walk = Walk::new(&queues, &stop, Manner::Looks);
+        let scan = async {
+            let mut scan = Scan::new(&queues, &stop, Mode::Peek);
             let mut seen = 0;
             loop {
-                let letters = walk.next(dead_letters::walk::AT_ONCE).await.unwrap();
+                let letters = scan.next(dead_letters::scan::AT_ONCE).await.unwrap();
                 if letters.is_empty() {
                     break;
                 }
                 seen += letters.len();
             }
-            walk.hand_back().await;
+            scan.hand_back().await;
             seen
         };
-        assert_eq!(runtime.block_on(clock.run(walk)), amount);
+        assert_eq!(runtime.block_on(clock.run(scan)), amount);
     })
 }
 

@@ -1,13 +1,13 @@
-//! A walk over the dead letters, through the `Queue` port alone: each is received, held so that the
-//! next come, and at the end taken away or handed back.
+//! A scan over the dead letters, through the `Queue` port alone: it receives each one, holds it so
+//! that the next one comes, and at the end deletes it or hands it back.
 //!
-//! A FIFO queue shows no letter while an earlier one of its contact is in hand, so that behind the
-//! ten which one receive gives, others may stand unseen. A walk that must see them *turns over*:
-//! it puts copies of what it holds at the end of the queue and deletes the originals, which opens
-//! the way. One that only looks does not, and says how many it could not see.
+//! A FIFO queue hides a contact's later messages while an earlier one is in flight, and one receive
+//! gives ten. So more can be hidden behind those. A scan that has to reach them *requeues*: it puts
+//! copies of what it holds at the end of the queue and deletes the originals, which uncovers the
+//! rest. A scan that only peeks does not, and reports how many it could not see.
 //!
-//! **Invariant**: a letter leaves the queue after its copy stands there, or because the caller said
-//! so. A walk that is killed gives all back within [`HOLD`].
+//! **Invariant**: a dead letter leaves the queue only after its copy is on the queue, or because the
+//! caller removed it. If a scan is killed, everything is visible again within [`HOLD`].
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -17,93 +17,92 @@ use shared::ports::{Delivery, Outgoing, QueueFault, Receipt, ReceiveRequest};
 use tokio::sync::watch;
 
 use crate::Queues;
-use crate::letter::Letter;
+use crate::dead_letter::DeadLetter;
 
-/// How long letters are held, unless the hold is renewed.
+/// How long dead letters are held, unless the hold is renewed.
 pub const HOLD: Duration = Duration::from_secs(30);
-/// How old a hold gets before it is renewed.
+/// The age at which a hold is renewed.
 const RENEW_AFTER: Duration = Duration::from_secs(10);
-/// How long a receive waits for a letter: without a wait SQS may say that there is none.
-const LOOK: Duration = Duration::from_secs(1);
-/// What one receive gives at most.
+/// How long a receive waits for a first message: without a wait SQS may miss messages that are there.
+const RECEIVE_WAIT: Duration = Duration::from_secs(1);
+/// The maximum that one receive gives.
 const RECEIVED_MAX: u32 = 10;
-/// So many letters are seen, sent and deleted together: a queue on a disk pays for each call with a
-/// sync.
+/// How many dead letters to receive, send and delete together: a queue on disk syncs once a call.
 pub const AT_ONCE: u32 = 50;
-/// How often a fault of the queue is met with another try.
+/// The maximum number of tries when the queue does not answer.
 const TRIES_MAX: u32 = 5;
 
-/// What a walk does when it can't see letters at once.
+/// What a scan does about dead letters that it can't receive.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Manner {
-    /// It tells how many, and changes nothing.
-    Looks,
-    /// It turns over those in front, and waits for those in other hands.
-    Insists,
+pub enum Mode {
+    /// It counts them, and changes nothing.
+    Peek,
+    /// It reaches them: it requeues those in front, and waits for those that another command holds.
+    Drain,
 }
 
-/// What a walk did not see.
+/// What a scan did not see.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Unseen {
-    /// Letters behind others of their contact.
+    /// Dead letters hidden behind others of their contact.
     pub behind: u64,
-    /// Letters in the hands of somebody else: another command, or one that was killed.
+    /// Dead letters that another command holds, or held when it was killed.
     pub in_other_hands: u64,
 }
 
 impl Unseen {
-    /// Whether nothing was left unseen.
+    /// Whether it saw everything.
     pub fn is_none(self) -> bool {
         self == Self::default()
     }
 }
 
-/// A letter in hand.
-struct InHand {
+/// A dead letter that the scan holds.
+struct Held {
     receipt: Receipt,
     group: String,
-    /// What goes to the end of the queue in its place, where the walk turns letters over.
+    /// What takes its place at the end of the queue. Only a scan that drains has one.
     copy: Option<Outgoing>,
 }
 
-/// A walk under way.
-pub struct Walk<'a> {
+/// A scan in progress.
+pub struct Scan<'a> {
     queues: &'a Queues,
-    /// Whether the walk is to stop.
+    /// Holds `true` once the scan has to stop.
     stop: &'a watch::Receiver<bool>,
-    manner: Manner,
-    /// What is in hand, by the name that the letter had when it was first seen.
-    held: BTreeMap<String, InHand>,
+    mode: Mode,
+    /// What this scan holds, by the message id under which it was first received.
+    held: BTreeMap<String, Held>,
     seen: BTreeSet<String>,
-    /// Copies that were put at the end: their deduplication ids, and whose copies they are.
+    /// Requeued copies: by deduplication id, the message id of the original.
     copies: BTreeMap<String, String>,
-    /// Those whose copy is on the queue and not in hand.
-    afloat: BTreeSet<String>,
-    /// Groups of which a receive may have left something.
+    /// Originals whose copy is on the queue and not held.
+    requeued: BTreeSet<String>,
+    /// Groups that a full receive may have cut off.
     cut: BTreeSet<String>,
     renewed_at: Duration,
-    /// What was not seen, once the walk is at its end.
+    /// What it did not see; final when [`next`](Self::next) returns nothing.
     pub unseen: Unseen,
 }
 
-impl<'a> Walk<'a> {
-    /// A walk from the beginning. It stops early once `stop` holds `true`.
-    pub fn new(queues: &'a Queues, stop: &'a watch::Receiver<bool>, manner: Manner) -> Self {
+impl<'a> Scan<'a> {
+    /// A scan from the beginning. It stops early once `stop` holds `true`.
+    pub fn new(queues: &'a Queues, stop: &'a watch::Receiver<bool>, mode: Mode) -> Self {
         Self {
             queues,
             stop,
-            manner,
+            mode,
             held: BTreeMap::new(),
             seen: BTreeSet::new(),
             copies: BTreeMap::new(),
-            afloat: BTreeSet::new(),
+            requeued: BTreeSet::new(),
             cut: BTreeSet::new(),
             renewed_at: queues.clock.uptime(),
             unseen: Unseen::default(),
         }
     }
 
-    /// How many letters the queue has, in whoever's hands.
+    /// How many dead letters the queue has, held ones included.
     ///
     /// # Errors
     /// [`QueueFault`].
@@ -111,11 +110,11 @@ impl<'a> Walk<'a> {
         Ok(self.queues.dead_letters.depth().await?.total())
     }
 
-    /// The next letters, at most so many; none at the end, or when it is to stop.
+    /// The next dead letters, at most `letters_max`; none at the end, or when it has to stop.
     ///
     /// # Errors
-    /// [`QueueFault`]; what is held comes back by itself.
-    pub async fn next(&mut self, letters_max: u32) -> Result<Vec<Letter>, QueueFault> {
+    /// [`QueueFault`]; what this scan holds is visible again after [`HOLD`].
+    pub async fn next(&mut self, letters_max: u32) -> Result<Vec<DeadLetter>, QueueFault> {
         let mut quiet_since = None;
         while !*self.stop.borrow() {
             self.renew().await;
@@ -131,29 +130,30 @@ impl<'a> Walk<'a> {
             }
             let depth = self.queues.dead_letters.depth().await?;
             let in_other_hands = depth.in_flight.saturating_sub(self.held.len() as u64);
-            // Copies may stand behind others, too, and were seen when they were originals.
-            let behind = depth.visible.saturating_sub(self.afloat.len() as u64);
+            // Copies can be hidden too, but were seen as originals.
+            let behind = depth.visible.saturating_sub(self.requeued.len() as u64);
             self.unseen = Unseen { behind, in_other_hands };
-            if self.manner == Manner::Looks || self.unseen.is_none() {
+            if self.mode == Mode::Peek || self.unseen.is_none() {
                 break;
             }
             let now = self.queues.clock.uptime();
             let quiet = now.saturating_sub(*quiet_since.get_or_insert(now));
-            // SQS counts about right, and late: what it still counts may be in our hands already.
+            // SQS counts approximately, and late: this scan may hold already what SQS still counts.
             let all = quiet > HOLD / 2;
-            if behind > 0 && self.turn_over(all).await? {
+            if behind > 0 && self.requeue(all).await? {
                 quiet_since = None;
                 continue;
             }
-            // A hold of somebody who was killed ends by itself.
-            if quiet > HOLD + 2 * LOOK {
+            // The hold of a command that was killed has ended by now.
+            if quiet > HOLD + 2 * RECEIVE_WAIT {
                 break;
             }
         }
         Ok(Vec::new())
     }
 
-    /// Deletes letters that are in hand; how many it could not delete. They come again.
+    /// Deletes dead letters that it holds, by message id. Returns how many it could not delete; those
+    /// come again.
     pub async fn remove<'l>(&mut self, message_ids: impl IntoIterator<Item = &'l str>) -> u64 {
         let mut missing = 0;
         let mut receipts = Vec::new();
@@ -177,39 +177,39 @@ impl<'a> Walk<'a> {
         missing + receipts.len() as u64
     }
 
-    /// Keeps the hold on what is in hand, if it is time to.
+    /// Renews the hold when it is old enough.
     async fn renew(&mut self) {
         let now = self.queues.clock.uptime();
         if now.saturating_sub(self.renewed_at) < RENEW_AFTER {
             return;
         }
         self.renewed_at = now;
-        // A letter that can't be held longer comes again, and is known by its name.
-        let held: Vec<&Receipt> = self.held.values().map(|letter| &letter.receipt).collect();
+        // A dead letter whose hold is not renewed comes again, and is recognized by its id.
+        let held: Vec<&Receipt> = self.held.values().map(|held| &held.receipt).collect();
         self.queues.dead_letters.hold(&held, HOLD).await;
     }
 
-    /// Hands back all that is in hand, so that the next one finds it at once.
+    /// Hands back everything that it holds, so that the next command receives it at once.
     pub async fn hand_back(self) {
         let held: Vec<_> =
             self.held.into_values().map(|letter| (letter.receipt, Duration::ZERO)).collect();
         if !held.is_empty() {
-            // What could not be handed back comes by itself.
+            // What is not handed back is visible again when its hold ends.
             let _late = self.queues.dead_letters.change_visibility(held).await;
         }
     }
 
-    /// What there is, at most so many; the first is waited for.
+    /// Receives at most `letters_max`; waits for the first one only.
     async fn receive(&mut self, letters_max: u32) -> Result<Vec<Delivery>, QueueFault> {
         let mut received = Vec::new();
-        let mut wait = LOOK;
+        let mut wait = RECEIVE_WAIT;
         loop {
             let asked = RECEIVED_MAX.min(letters_max - received.len() as u32);
             if asked == 0 {
                 return Ok(received);
             }
             let more = match self.receive_once(asked, wait).await {
-                // What came before it is not to wait for its hold to end.
+                // Return what was received, so that it does not wait for its hold to end.
                 Err(_) if !received.is_empty() => return Ok(received),
                 more => more?,
             };
@@ -241,27 +241,27 @@ impl<'a> Walk<'a> {
             match self.queues.dead_letters.receive(request.clone()).await {
                 Err(QueueFault::Unavailable(_)) if tries < TRIES_MAX => {
                     tries += 1;
-                    self.queues.clock.sleep(LOOK).await;
+                    self.queues.clock.sleep(RECEIVE_WAIT).await;
                 }
                 received => return received,
             }
         }
     }
 
-    /// Keeps what was received; gives what was not seen before.
-    fn take(&mut self, received: Vec<Delivery>) -> Vec<Letter> {
+    /// Holds what was received; returns what was not seen before.
+    fn take(&mut self, received: Vec<Delivery>) -> Vec<DeadLetter> {
         let mut fresh = Vec::new();
         for delivery in received {
             let (group, copy) = (delivery.group.clone(), None);
             if let Some(original) = self.copies.get(&delivery.deduplication_id) {
-                self.afloat.remove(original);
-                self.held
-                    .insert(original.clone(), InHand { receipt: delivery.receipt, group, copy });
+                self.requeued.remove(original);
+                let held = Held { receipt: delivery.receipt, group, copy };
+                self.held.insert(original.clone(), held);
                 continue;
             }
-            let copy = (self.manner == Manner::Insists).then(|| copy_of(&delivery));
-            let (letter, receipt) = Letter::of(delivery);
-            self.held.insert(letter.message_id.clone(), InHand { receipt, group, copy });
+            let copy = (self.mode == Mode::Drain).then(|| copy_of(&delivery));
+            let (letter, receipt) = DeadLetter::of(delivery);
+            self.held.insert(letter.message_id.clone(), Held { receipt, group, copy });
             if self.seen.insert(letter.message_id.clone()) {
                 fresh.push(letter);
             }
@@ -269,34 +269,34 @@ impl<'a> Walk<'a> {
         fresh
     }
 
-    /// Puts copies of letters in hand at the end of the queue and deletes the originals; whether
-    /// there were any. Each letter is turned over once. `all`: not only where a receive may have
-    /// left something behind.
-    async fn turn_over(&mut self, all: bool) -> Result<bool, QueueFault> {
+    /// Puts copies of what it holds at the end of the queue and deletes the originals. Returns whether
+    /// there were any: each dead letter is requeued once. Without `all` it requeues only the groups
+    /// that a full receive may have cut off.
+    async fn requeue(&mut self, all: bool) -> Result<bool, QueueFault> {
         let cut = std::mem::take(&mut self.cut);
         let copied: BTreeSet<&String> = self.copies.values().collect();
-        let (names, copies): (Vec<String>, Vec<Outgoing>) = self
+        let (ids, copies): (Vec<String>, Vec<Outgoing>) = self
             .held
             .iter()
-            .filter(|(name, letter)| !copied.contains(name) && (all || cut.contains(&letter.group)))
-            .filter_map(|(name, letter)| Some((name.clone(), letter.copy.clone()?)))
+            .filter(|(id, held)| !copied.contains(id) && (all || cut.contains(&held.group)))
+            .filter_map(|(id, held)| Some((id.clone(), held.copy.clone()?)))
             .unzip();
         let sent = self.queues.dead_letters.send(copies.clone()).await;
-        let mut turned = Vec::new();
-        for ((name, copy), sent) in names.into_iter().zip(copies).zip(sent) {
+        let mut originals = Vec::new();
+        for ((id, copy), sent) in ids.into_iter().zip(copies).zip(sent) {
             sent?;
-            self.copies.insert(copy.deduplication_id, name.clone());
-            self.afloat.insert(name.clone());
-            turned.push(name);
+            self.copies.insert(copy.deduplication_id, id.clone());
+            self.requeued.insert(id.clone());
+            originals.push(id);
         }
-        // An original that stays is found twice by the next walk, and harms nothing.
-        let _kept = self.remove(turned.iter().map(String::as_str)).await;
-        Ok(!turned.is_empty())
+        // If an original stays, the next scan finds it twice, which is harmless.
+        let _kept = self.remove(originals.iter().map(String::as_str)).await;
+        Ok(!originals.is_empty())
     }
 }
 
-/// What goes to the end of the queue in a letter's place: the same under another deduplication id,
-/// which is the same again if it must be sent twice.
+/// The copy that takes a dead letter's place: the same message under a deduplication id that is made
+/// from the original's message id, so that sending it twice stores it once.
 fn copy_of(delivery: &Delivery) -> Outgoing {
     let Delivery { message_id, body, group, attributes, .. } = delivery;
     Outgoing {

@@ -1,7 +1,7 @@
 //! A dead letter as an operator sees it.
 //!
-//! In: a delivery of the dead-letter queue. Out: its short name, its reason, and what may be shown
-//! of it. A contact is its message group here; who that is, only an operator who asks is told.
+//! In: a delivery of the dead-letter queue. Out: its short id, its reason, and what may be shown of
+//! it. A contact is named by its message group; only an operator who asks sees who it is.
 
 use chrono::{DateTime, Utc};
 use serde::Serialize;
@@ -13,40 +13,40 @@ use shared::state::instant;
 
 use crate::reasons::NO_REASON;
 
-/// How long a letter's name is, in characters.
+/// The length of a dead letter's id, in characters.
 const ID_CHARS: usize = 16;
 
 /// One dead letter.
 #[derive(Debug)]
-pub struct Letter {
-    /// Its name, made of its group and body: the same in every run, whatever the queue calls it.
+pub struct DeadLetter {
+    /// Its id, made from its group and body: the same in every run, whatever the queue calls it.
     pub id: String,
-    /// The queue's name for it.
+    /// The queue's id for it.
     pub message_id: String,
-    /// The id under which it was sent there; the worker keeps that of the event's message.
+    /// Its deduplication id. The worker keeps the one of the event's message.
     pub deduplication_id: String,
     /// The contact's message group.
     pub group: String,
-    /// The body, as it died.
+    /// The body, unchanged.
     pub body: String,
-    /// The reason's word.
+    /// The reason's code.
     pub reason: String,
     /// When it died.
     pub failed_at: DateTime<Utc>,
-    /// The envelope, if the body is one.
+    /// The envelope, if the body can be read as one.
     pub envelope: Option<Envelope>,
     detail: Option<String>,
     attempts: Option<String>,
     correlation_id: Option<String>,
 }
 
-/// What may be shown of a letter to anybody: nobody is named in it.
+/// What anybody may see of a dead letter. It names no person.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Shown<'a> {
-    /// Its name.
+    /// Its id.
     pub id: &'a str,
-    /// The reason's word.
+    /// The reason's code.
     pub reason: &'a str,
     /// What the worker added to it.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -56,7 +56,7 @@ pub struct Shown<'a> {
     /// How often it was received before.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub attempts: Option<&'a str>,
-    /// HubSpot's, or the event's own.
+    /// HubSpot's correlation id, or the event's own.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub correlation_id: Option<&'a str>,
     /// The message group.
@@ -66,13 +66,13 @@ pub struct Shown<'a> {
     /// What happened, if it is an event.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub event: Option<ShownEvent<'a>>,
-    /// What repair it is, if it is no event.
+    /// Which repair it is, if it isn't an event.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub repair: Option<&'static str>,
 }
 
 impl Shown<'_> {
-    /// The letter on one line: its name, why and when it died, and what it is.
+    /// The dead letter on one line: its id, why and when it died, and what it is.
     pub fn in_short(&self) -> String {
         let Self { id, reason, failed_at, .. } = self;
         let what = self.event.as_ref().map(|event| event.name).or(self.repair);
@@ -80,7 +80,7 @@ impl Shown<'_> {
     }
 }
 
-/// What happened, without to whom.
+/// The event, without the person.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ShownEvent<'a> {
@@ -100,7 +100,7 @@ pub struct ShownEvent<'a> {
     pub module: Option<&'a str>,
 }
 
-/// A letter as it is exported: all of it, addresses included.
+/// A dead letter as it is exported: all of it, addresses included.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Exported<'a> {
@@ -121,8 +121,8 @@ struct Exported<'a> {
     body: Option<&'a str>,
 }
 
-impl Letter {
-    /// The letter that was delivered, and the receipt that settles it.
+impl DeadLetter {
+    /// The dead letter that was delivered, and the receipt that settles it.
     pub fn of(delivery: Delivery) -> (Self, Receipt) {
         let Delivery { message_id, receipt, body, group, sent_at, .. } = delivery;
         let sent_as = delivery.deduplication_id;
@@ -182,7 +182,7 @@ impl Letter {
         }
     }
 
-    /// All of it, as one line of an export. A body that is no JSON stays a text.
+    /// All of it, as one line of an export. A body that isn't valid JSON stays a text.
     pub fn exported(&self) -> impl Serialize + '_ {
         let envelope: Option<Value> =
             serde_json::from_str(&self.body).ok().filter(Value::is_object);
@@ -201,9 +201,9 @@ impl Letter {
     }
 }
 
-/// The deduplication id under which a letter goes back to the events queue: another one than it
-/// had, or the queue would swallow it; the same one each time, so that the queue swallows the
-/// second of two replays.
+/// The deduplication id under which a dead letter goes back to the events queue. It differs from the
+/// event's own, or the queue could drop it as a duplicate. It is the same every time, so that of two
+/// replays the queue drops the second.
 pub fn replay_id(group: &str, message_id: &str) -> String {
     deduplication_id(group, &format!("replay {message_id}"))
 }

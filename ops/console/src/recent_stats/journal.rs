@@ -1,31 +1,30 @@
-//! What the stack has done lately, for the console: a journal that passes everything on and keeps
-//! a few figures of the last five minutes.
+//! A journal that passes everything on and keeps recent figures for the console.
 //!
-//! In: the figures and lines that ingest and worker journal anyway. Out: [`Seen`].
+//! In: the figures and the written contacts that ingest and worker journal anyway. Out:
+//! [`RecentStats`] of the last five minutes.
 //!
-//! **Invariant**: its size has a bound, and it holds what a journal may hold: nobody's name.
+//! **Invariant**: its size is bounded, and it holds only what a journal may hold: no person's name.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use serde_json::Value;
-use shared::journal::{Figure, Line};
+use shared::journal::{ContactWritten, Figure, Line};
 use shared::ports::{Clock, Journal};
 
-use crate::lately::{Lately, Seen, Trend, Written};
+use super::{RecentStats, StatsSource, Trend};
 
-/// The width of a slot of time, and how many are kept.
+/// The length of a slot of time, and how many are kept.
 const SLOT_S: u64 = 5;
 const SLOTS: usize = 60;
-/// The slots of a minute.
+/// Slots in a minute.
 const MINUTE: usize = 60 / SLOT_S as usize;
-/// How many written contacts are kept.
+/// The maximum number of written contacts kept.
 const WRITTEN_MAX: usize = 20;
 
-/// A journal that remembers.
-pub struct Tally {
+/// A journal that keeps recent figures.
+pub struct StatsJournal {
     onward: Arc<dyn Journal>,
     clock: Arc<dyn Clock>,
     kept: Mutex<Kept>,
@@ -33,15 +32,15 @@ pub struct Tally {
 
 #[derive(Default)]
 struct Kept {
-    /// The newest last; none is older than five minutes after [`Tally::turn`].
+    /// The newest last; none is older than five minutes after [`Kept::drop_old`].
     slots: VecDeque<Slot>,
     burst_left: Option<(u64, Duration)>,
     day_left: Option<(u64, Duration)>,
-    /// Each with when it was, as uptime.
-    written: VecDeque<(Written, Duration)>,
+    /// Each with its uptime; a contact is here once.
+    written: VecDeque<(ContactWritten, Duration)>,
 }
 
-/// What happened in some seconds.
+/// What happened in a slot.
 #[derive(Debug, Clone, Copy, Default)]
 struct Slot {
     number: u64,
@@ -54,8 +53,8 @@ struct Slot {
     passes: f64,
 }
 
-impl Tally {
-    /// A tally that passes everything on to `onward`.
+impl StatsJournal {
+    /// A journal that passes everything on to `onward`.
     pub fn new(onward: Arc<dyn Journal>, clock: Arc<dyn Clock>) -> Self {
         Self { onward, clock, kept: Mutex::default() }
     }
@@ -66,11 +65,11 @@ impl Tally {
 }
 
 #[async_trait]
-impl Lately for Tally {
-    async fn seen(&self) -> Result<Seen, String> {
+impl StatsSource for StatsJournal {
+    async fn recent_stats(&self) -> Result<RecentStats, String> {
         let now = self.clock.uptime();
         let mut kept = self.lock();
-        let present = kept.turn(now);
+        let present = kept.drop_old(now);
         let sum = |slots: usize, of: fn(&Slot) -> f64| {
             let from = (present + 1).saturating_sub(slots as u64);
             kept.slots.iter().filter(|slot| slot.number >= from).map(of).sum::<f64>()
@@ -86,7 +85,7 @@ impl Lately for Tally {
         }
         let ago = |at: Duration| now.saturating_sub(at);
         let written = kept.written.iter().rev().map(|(written, at)| (written.clone(), ago(*at)));
-        Ok(Seen {
+        Ok(RecentStats {
             over: Duration::from_secs(60),
             accepted: minute(|slot| slot.accepted),
             applied: minute(|slot| slot.applied),
@@ -104,8 +103,8 @@ impl Lately for Tally {
 }
 
 impl Kept {
-    /// Drops what is too old; the number of the present slot.
-    fn turn(&mut self, now: Duration) -> u64 {
+    /// Drops slots that are too old. Returns the number of the present slot.
+    fn drop_old(&mut self, now: Duration) -> u64 {
         let present = now.as_secs() / SLOT_S;
         let first = (present + 1).saturating_sub(SLOTS as u64);
         while self.slots.front().is_some_and(|slot| slot.number < first) {
@@ -115,24 +114,27 @@ impl Kept {
     }
 }
 
-impl Journal for Tally {
+impl Journal for StatsJournal {
     fn line(&self, line: Line) {
-        if let Some(written) = written(&line) {
-            let now = self.clock.uptime();
-            let mut kept = self.lock();
-            kept.written.retain(|(known, _)| known.contact != written.contact);
-            if kept.written.len() == WRITTEN_MAX {
-                kept.written.pop_front();
-            }
-            kept.written.push_back((written, now));
-        }
         self.onward.line(line);
+    }
+
+    fn contact_written(&self, contact: ContactWritten) {
+        let now = self.clock.uptime();
+        let mut kept = self.lock();
+        kept.written.retain(|(known, _)| known.group != contact.group);
+        if kept.written.len() == WRITTEN_MAX {
+            kept.written.pop_front();
+        }
+        kept.written.push_back((contact.clone(), now));
+        drop(kept);
+        self.onward.contact_written(contact);
     }
 
     fn figures(&self, figures: &[(Figure, f64)]) {
         let now = self.clock.uptime();
         let mut kept = self.lock();
-        let number = kept.turn(now);
+        let number = kept.drop_old(now);
         if kept.slots.back().is_none_or(|slot| slot.number != number) {
             kept.slots.push_back(Slot { number, ..Slot::default() });
         }
@@ -158,18 +160,6 @@ impl Journal for Tally {
         drop(kept);
         self.onward.figures(figures);
     }
-}
-
-/// The worker's line of a contact written has these fields, and no other line has all of them.
-fn written(line: &Line) -> Option<Written> {
-    let text = |name: &str| line.fields.get(name).and_then(Value::as_str).map(str::to_owned);
-    Some(Written {
-        record: text("contact_id")?,
-        contact: text("contact")?,
-        properties: text("properties")?,
-        is_new: line.fields.get("created")?.as_bool()?,
-        events: line.fields.get("events")?.as_u64()?,
-    })
 }
 
 #[cfg(test)]
@@ -204,51 +194,55 @@ mod tests {
         }
     }
 
-    fn tally() -> (Tally, Arc<Hand>, Arc<Counted>) {
+    fn stats() -> (StatsJournal, Arc<Hand>, Arc<Counted>) {
         let clock = Arc::new(Hand(Mutex::default()));
         let onward = Arc::new(Counted::default());
-        (Tally::new(onward.clone(), clock.clone()), clock, onward)
+        (StatsJournal::new(onward.clone(), clock.clone()), clock, onward)
     }
 
     #[tokio::test]
-    async fn a_minute_counts_what_a_minute_saw_and_all_of_it_is_passed_on() {
-        let (tally, clock, onward) = tally();
-        tally.figures(&[(Figure::EventsApplied, 1.0), (Figure::CoalescingRatio, 4.0)]);
+    async fn figures_count_for_a_minute_and_are_passed_on() {
+        let (stats, clock, onward) = stats();
+        stats.figures(&[(Figure::EventsApplied, 1.0), (Figure::CoalescingRatio, 4.0)]);
         *clock.0.lock().unwrap() = Duration::from_secs(40);
-        tally.figures(&[(Figure::EventsApplied, 2.0), (Figure::CoalescingRatio, 2.0)]);
-        let seen = tally.seen().await.unwrap();
-        assert_eq!((seen.applied, seen.ratio), (3, Some(3.0)));
+        stats.figures(&[(Figure::EventsApplied, 2.0), (Figure::CoalescingRatio, 2.0)]);
+        let recent = stats.recent_stats().await.unwrap();
+        assert_eq!((recent.applied, recent.ratio), (3, Some(3.0)));
         *clock.0.lock().unwrap() = Duration::from_secs(80);
-        let seen = tally.seen().await.unwrap();
-        assert_eq!((seen.applied, seen.trend.counts.iter().sum()), (2, 3_u64));
+        let recent = stats.recent_stats().await.unwrap();
+        assert_eq!((recent.applied, recent.trend.counts.iter().sum()), (2, 3_u64));
         *clock.0.lock().unwrap() = Duration::from_secs(1_000);
-        let seen = tally.seen().await.unwrap();
-        assert_eq!((seen.applied, seen.ratio), (0, None));
-        assert_eq!(seen.trend.counts, [0; SLOTS]);
+        let recent = stats.recent_stats().await.unwrap();
+        assert_eq!((recent.applied, recent.ratio), (0, None));
+        assert_eq!(recent.trend.counts, [0; SLOTS]);
         assert_eq!(*onward.0.lock().unwrap(), (0, 4));
     }
 
     #[tokio::test]
-    async fn a_contact_stands_once_among_those_written_lately() {
-        let (tally, clock, _) = tally();
-        let line = |contact: &str| {
-            Line::new(LogLevel::Info, "written")
-                .with("contact", contact)
-                .with("contact_id", "101")
-                .with("created", true)
-                .with("events", 3)
-                .with("properties", "hhl_total_progress")
+    async fn the_last_twenty_contacts_written_are_kept_each_once() {
+        let (stats, clock, onward) = stats();
+        let contact = |group: &str| ContactWritten {
+            group: Some(group.to_owned()),
+            record_id: "101".to_owned(),
+            is_new: true,
+            events: 3,
+            event_names: ["learning_module_completed"].into(),
+            properties: vec!["hhl_total_progress".to_owned()],
+            state_chars: 2,
+            correlation_id: None,
         };
         for number in 0..WRITTEN_MAX + 5 {
-            tally.line(line(&format!("group {number}")));
+            stats.contact_written(contact(&format!("group {number}")));
         }
-        tally.line(line("group 20"));
-        tally.line(Line::new(LogLevel::Info, "Pass").with("contacts", 1));
+        stats.contact_written(contact("group 20"));
+        stats.line(Line::new(LogLevel::Info, "Pass").with("contacts", 1));
         *clock.0.lock().unwrap() = Duration::from_secs(9);
-        let written = tally.seen().await.unwrap().written.unwrap();
+        let written = stats.recent_stats().await.unwrap().written.unwrap();
         assert_eq!(written.len(), WRITTEN_MAX);
-        assert_eq!(written[0].0.contact, "group 20");
+        assert_eq!(written[0].0, contact("group 20"));
         assert_eq!(written[0].1, Duration::from_secs(9));
-        assert_eq!(written.iter().filter(|(w, _)| w.contact == "group 20").count(), 1);
+        assert_eq!(written.iter().filter(|(w, _)| *w == contact("group 20")).count(), 1);
+        // Each is passed on, as a line.
+        assert_eq!(onward.0.lock().unwrap().0, WRITTEN_MAX + 7);
     }
 }
