@@ -1,15 +1,14 @@
-//! The commands, and what their help says together. What a command takes stands in its own file.
+//! The commands, and what their help says together. A command's own file says what it takes.
 //!
 //! To add one: a file with its `Args` and `run`, a variant of [`Command`], an arm in [`Cli::run`].
 
 use clap::{Parser, Subcommand};
+use sending::{recover, track};
+use setup::{doctor, properties, quota};
 
 use crate::ending::{Ending, Stopped};
 use crate::output::Output;
-use crate::{
-    audit, backfill, catalog, completions, console, contact, dlq, doctor, local, properties, quota,
-    recover, serve, track,
-};
+use crate::{audit, backfill, catalog, completions, console, contact, dlq, local, serve};
 
 /// Learning progress in HubSpot, without losing an event
 #[derive(Debug, Parser)]

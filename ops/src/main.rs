@@ -1,42 +1,31 @@
 //! `milepost`, the one command line: the local stack, the self-hosted server, and operation.
 //!
 //! Arguments are parsed ([`cli`]), the command runs, and how it ended becomes the exit code. A
-//! command is one file: its arguments, its help, its `run`. All of them say what they have to say
-//! through [`output`].
+//! command is one file, here or in a package below: its arguments, its help, its `run`. All of them
+//! print through [`output`].
 //!
 //! **Invariant**: data goes to standard output and everything else to standard error; with
 //! `--json`, standard output holds JSON and nothing else.
 
 mod audit;
-mod aws;
 mod backfill;
 mod catalog;
 mod cli;
 mod completions;
 mod console;
 mod contact;
-mod crm;
 mod dlq;
-mod doctor;
-mod ending;
 mod example_catalog;
 mod local;
-mod output;
-mod properties;
-mod queues;
-mod quota;
-mod recover;
 mod repair;
-mod requeue;
 mod serve;
 mod stack;
-mod stop;
-mod track;
 
 use std::process::ExitCode;
 
 use ::dead_letters::pace;
 use clap::Parser as _;
+use command::{aws, crm, ending, output, queues, stop};
 
 use crate::cli::Cli;
 use crate::ending::Stopped;

@@ -167,7 +167,9 @@ pub(crate) async fn run(
     let stack = tokio::select! {
         biased;
         () = &mut stop_requested => return Ok(Ending::Done),
-        started = Stack::start(settings, clock, Arc::new(entropy), journal) => started?,
+        started = Stack::start(settings, clock, Arc::new(entropy), journal) => {
+            started.map_err(|fault| Stopped::Usage(fault.to_string()))?
+        }
     };
     let Urls { api, portal } = stack.urls().clone();
     let ready = Ready { console: format!("{api}/"), api, portal, data };

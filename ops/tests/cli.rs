@@ -37,7 +37,7 @@ mod dlq;
 #[path = "cli/console.rs"]
 mod console;
 
-/// Progress checked and mended; one contact shown and forgotten.
+/// Progress checked and repaired; one contact shown and forgotten.
 #[path = "cli/repair.rs"]
 mod repair;
 

@@ -5,7 +5,7 @@
 
 use std::process::Command;
 
-use crate::files::{code, files, is_of_a_name, root, text};
+use crate::files::{File, code, files, is_of_a_name, root, text};
 
 /// A package: its folder, what its library may name, and what its `main.rs` may name beside that.
 struct Edges {
@@ -14,7 +14,7 @@ struct Edges {
     main: &'static [&'static str],
 }
 
-const EDGES: [Edges; 20] = [
+const EDGES: [Edges; 23] = [
     Edges { folder: "shared", library: &[], main: &[] },
     Edges { folder: "adapters/aws", library: &[], main: &[] },
     Edges { folder: "adapters/host", library: &["shared"], main: &[] },
@@ -58,20 +58,38 @@ const EDGES: [Edges; 20] = [
         main: &[],
     },
     Edges {
+        folder: "ops/command",
+        library: &["shared", "host", "hubspot", "signed", "sqs", "sqlite", "dead_letters"],
+        main: &[],
+    },
+    Edges {
+        folder: "ops/setup",
+        library: &[
+            "shared", "host", "hubspot", "signed", "sqs", "sqlite", "worker", "reader", "command",
+        ],
+        main: &[],
+    },
+    Edges {
+        folder: "ops/sending",
+        library: &["shared", "host", "ingest", "dead_letters", "command"],
+        main: &[],
+    },
+    Edges {
         folder: "ops",
-        // Its own tests take the emulator of SQS from `tests`; the program does not name it.
+        // Its own tests take the emulator of SQS from `tests`, and look at the queue and the
+        // simulator; the program names neither.
         library: &[
             "shared",
             "host",
             "hubspot",
             "signed",
             "sqs",
-            "ingest",
-            "worker",
-            "reader",
             "local",
             "dead_letters",
             "console",
+            "command",
+            "setup",
+            "sending",
             "sqlite",
             "simulator",
             "simulator_server",
@@ -111,7 +129,7 @@ const EDGES: [Edges; 20] = [
 ];
 
 /// The packages as code names them; `milepost`, the package of `ops`, has no library to name.
-const CRATES: [&str; 20] = [
+const CRATES: [&str; 23] = [
     "shared",
     "host",
     "hubspot",
@@ -125,6 +143,9 @@ const CRATES: [&str; 20] = [
     "simulator_server",
     "dead_letters",
     "console",
+    "command",
+    "setup",
+    "sending",
     "sqlite",
     "milepost",
     "tests",
@@ -166,7 +187,7 @@ fn the_table_of_edges_knows_every_package() {
 fn a_crate_names_only_what_stands_below_it() {
     let mut found = Vec::new();
     for Edges { folder, library, main } in &EDGES {
-        for file in files(folder, ".rs") {
+        for file in own(folder) {
             let is_main = file.path == format!("{folder}/src/main.rs");
             for name in named(&file.text) {
                 let allowed = library.contains(&name) || (is_main && main.contains(&name));
@@ -218,6 +239,17 @@ fn no_crate_makes_json_keep_the_order_of_insertion() {
     let told = String::from_utf8_lossy(&tree.stderr);
     assert!(features.contains("serde_json feature \"std\""), "cargo tree says: {told}");
     assert!(!features.contains("serde_json feature \"preserve_order\""), "{features}");
+}
+
+/// The Rust files of a package, without those of the packages inside its folder.
+fn own(folder: &str) -> impl Iterator<Item = File> {
+    let inside: Vec<String> = EDGES
+        .iter()
+        .filter(|edges| edges.folder.starts_with(&format!("{folder}/")))
+        .map(|edges| format!("{}/", edges.folder))
+        .collect();
+    let is_own = move |file: &File| !inside.iter().any(|inner| file.path.starts_with(inner));
+    files(folder, ".rs").into_iter().filter(is_own)
 }
 
 /// The crates of ours that Rust code names by a path or a `use`.

@@ -1,4 +1,4 @@
-//! A doctor that finds what is wrong, says the mend, and is content once it is mended.
+//! A doctor that reports each fault with its fix until the fault is gone.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -48,9 +48,9 @@ fn names(report: &Value, status: &str) -> BTreeSet<String> {
     of_status.map(|check| check["name"].as_str().unwrap().to_owned()).collect()
 }
 
-fn mend<'a>(report: &'a Value, name: &str) -> &'a str {
+fn fix<'a>(report: &'a Value, name: &str) -> &'a str {
     let mut checks = report["checks"].as_array().unwrap().iter();
-    checks.find(|check| check["name"] == name).unwrap()["mend"].as_str().unwrap()
+    checks.find(|check| check["name"] == name).unwrap()["fix"].as_str().unwrap()
 }
 
 fn set(names: &[&str]) -> BTreeSet<String> {
@@ -67,7 +67,7 @@ async fn admin(portal: &str, method: &str, path: &str, body: Value) {
 }
 
 #[tokio::test]
-async fn what_is_wrong_with_a_portal_is_found_with_its_mend_and_gone_when_it_is_mended() {
+async fn doctor_reports_each_fault_of_a_portal_until_it_is_fixed() {
     let folder = tempfile::tempdir().unwrap();
     let stack = Running::local(&["--data", folder.path().to_str().unwrap()]).await;
     let portal = stack.portal();
@@ -79,7 +79,7 @@ async fn what_is_wrong_with_a_portal_is_found_with_its_mend_and_gone_when_it_is_
     admin(portal, "DELETE", "tokens", token(&[])).await;
     let revoked = report(&mut doctor(folder.path(), portal), 1).await;
     assert_eq!(names(&revoked, "bad"), set(&["token"]));
-    assert!(mend(&revoked, "token").contains("HUBSPOT_PRIVATE_APP_TOKEN"));
+    assert!(fix(&revoked, "token").contains("HUBSPOT_PRIVATE_APP_TOKEN"));
 
     admin(portal, "POST", "tokens", token(&["crm.objects.contacts.read", "oauth"])).await;
     let narrow = report(&mut doctor(folder.path(), portal), 1).await;
@@ -89,7 +89,7 @@ async fn what_is_wrong_with_a_portal_is_found_with_its_mend_and_gone_when_it_is_
     admin(portal, "DELETE", "properties/hhl_total_progress", json!({})).await;
     let archived = report(&mut doctor(folder.path(), portal), 1).await;
     assert_eq!(names(&archived, "bad"), set(&["property hhl_total_progress"]));
-    let told = mend(&archived, "property hhl_total_progress");
+    let told = fix(&archived, "property hhl_total_progress");
     assert!(told.contains("milepost properties create"), "{told}");
     let mut create = milepost(&["properties", "create"]);
     create.env("HUBSPOT_BASE_URL", portal).env("HUBSPOT_PRIVATE_APP_TOKEN", LOCAL_TOKEN);
@@ -105,7 +105,7 @@ async fn what_is_wrong_with_a_portal_is_found_with_its_mend_and_gone_when_it_is_
     admin(portal, "POST", "day", json!({"used": 250_000})).await;
     let spent = report(&mut doctor(folder.path(), portal), 1).await;
     assert_eq!(names(&spent, "bad"), set(&["token"]), "{spent}");
-    assert!(mend(&spent, "token").contains("midnight"));
+    assert!(fix(&spent, "token").contains("midnight"));
     stack.stop("INT").await;
 }
 
@@ -127,7 +127,7 @@ async fn under_the_events_backend_the_definitions_and_their_scopes_are_looked_at
     assert!(undefine.send().await.unwrap().status().is_success());
     let undefined = report(&mut doctor(), 1).await;
     assert_eq!(names(&undefined, "bad"), set(&["event learning_module_started"]));
-    let told = mend(&undefined, "event learning_module_started");
+    let told = fix(&undefined, "event learning_module_started");
     assert!(told.contains("milepost properties create --events"), "{told}");
     let mut create = milepost(&["properties", "create", "--events"]);
     create.env("HUBSPOT_BASE_URL", portal).env("HUBSPOT_PRIVATE_APP_TOKEN", LOCAL_TOKEN);
@@ -175,10 +175,10 @@ async fn every_setting_is_judged_by_itself() {
     assert_eq!(output.status.code(), Some(1), "{output:?}");
     let told = stdout(&output);
     for line in [
-        "✗ HUBSPOT_HEADROOM: is out of range or no number\n    mend: set it to a share from 0 to",
-        "✗ JWT_SECRET: is missing, and IDENTITY_POLICY is signed\n    mend: ",
-        "✗ LOG_LEVEL: is no level\n    mend: set it to error, warn, info or debug\n",
-        "✗ HUBSPOT_TOKEN_PARAMETER: `serve` does not read it\n    mend: ",
+        "✗ HUBSPOT_HEADROOM: is out of range or no number\n    fix: set it to a share from 0 to",
+        "✗ JWT_SECRET: is missing, and IDENTITY_POLICY is signed\n    fix: ",
+        "✗ LOG_LEVEL: is no level\n    fix: set it to error, warn, info or debug\n",
+        "✗ HUBSPOT_TOKEN_PARAMETER: `serve` does not read it\n    fix: ",
         "✓ QUARANTINE_S: 60\n",
         "✓ WORKER_CONCURRENCY: 2 (default)\n",
         "✓ IDENTITY_POLICY: signed\n",
@@ -230,7 +230,7 @@ impl Deployment {
 }
 
 #[tokio::test]
-async fn what_is_wrong_with_a_deployment_is_found_and_gone_when_the_mends_are_done() {
+async fn doctor_reports_each_fault_of_a_deployment_until_it_is_fixed() {
     let ministack = Ministack::start().await.unwrap();
     let shape = QueueShape { delay: Duration::from_secs(5), max_receive_count: 5 };
     let urls = ministack.create_queues("events", shape).await.unwrap();
@@ -290,8 +290,8 @@ async fn what_is_wrong_with_a_deployment_is_found_and_gone_when_the_mends_are_do
         "deadLetterTargetArn": "arn:aws:sqs:us-east-1:000000000000:events-dlq.fifo",
         "maxReceiveCount": 100,
     });
-    let mended = json!({"VisibilityTimeout": "300", "RedrivePolicy": redrive.to_string()});
-    deployed.set("QUEUE_URL", mended).await;
+    let fixed = json!({"VisibilityTimeout": "300", "RedrivePolicy": redrive.to_string()});
+    deployed.set("QUEUE_URL", fixed).await;
     let settings = json!({
         "HUBSPOT_TOKEN_PARAMETER": "/milepost/token", "ENABLE_CRM_PROGRESS": "true",
         "QUEUE_URL": urls.events, "QUARANTINE_S": "60",
@@ -327,7 +327,7 @@ async fn what_is_wrong_with_a_deployment_is_found_and_gone_when_the_mends_are_do
     deployed.call("GraniteServiceVersion20100801.SetAlarmState", ringing).await;
     let rings = report(&mut deployed.doctor(), 1).await;
     assert_eq!(names(&rings, "bad"), set(&["queue-deep"]));
-    assert_eq!(mend(&rings, "queue-deep"), "docs/operate.md#queue-deep");
+    assert_eq!(fix(&rings, "queue-deep"), "docs/operate.md#queue-deep");
 
     // Nobody asks AWS about an emulator's queue.
     let alone: Vec<_> = deployed

@@ -219,6 +219,41 @@ async fn body(stream: &mut tokio::net::TcpStream) -> Value {
 }
 
 #[tokio::test]
+async fn every_row_of_a_table_is_sent_refused_or_skipped() {
+    let stack = Running::local(&[]).await;
+    let table = tempfile::Builder::new().suffix(".csv").tempfile().unwrap();
+    let rows = [
+        "eventName,email,course_slug,module_slug,",
+        "learning_module_started,ada@example.org,c,19\" rack,",
+        "learning_module_started,bob@example.org,c,m,",
+        "learning_module_started,eve@example.org,c,19\" rack",
+        "learning_module_started,short@example.org",
+        ",,,,",
+        "learning_module_started,zoe@example.org,c,m,",
+    ];
+    let utf_16: Vec<u8> = rows.join("\r\n").encode_utf16().flat_map(u16::to_le_bytes).collect();
+    std::fs::write(table.path(), [b"\xff\xfe".as_slice(), &utf_16].concat()).unwrap();
+    let path = table.path().to_str().unwrap();
+
+    let output = run(&mut milepost(&["track", path, "--json", "--url", stack.api()])).await;
+    assert_eq!(output.status.code(), Some(1), "a row is refused: {output:?}");
+    let counts = document(&output);
+    let number = |name: &str| counts[name].as_u64().unwrap();
+    assert_eq!(number("rows"), rows.len() as u64 - 1);
+    assert_eq!((number("sent"), number("refused"), number("skipped")), (4, 1, 1), "{counts}");
+    assert_eq!(number("sent"), number("accepted") + number("rejected"), "{counts}");
+    assert_eq!(counts["lines"][0]["code"], "UNREADABLE_ROW", "{counts}");
+    assert_eq!(counts["lines"][0]["line"], 5, "{counts}");
+    assert!(!stderr(&output).contains('@'), "no address is told: {output:?}");
+
+    std::fs::write(table.path(), "email,eventName,email\na@b.co,x,c@d.co\n").unwrap();
+    let output = run(&mut milepost(&["track", path, "--json", "--url", stack.api()])).await;
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
+    assert_eq!(document(&output)["rows"], 0, "nothing is sent");
+    assert!(stderr(&output).contains("two columns for the same field"), "{output:?}");
+}
+
+#[tokio::test]
 async fn a_table_is_sent_and_taken_up_again_where_it_was_left() {
     let stack = Running::local(&[]).await;
     let folder = tempfile::tempdir().unwrap();

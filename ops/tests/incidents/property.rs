@@ -22,7 +22,7 @@ async fn a_deleted_property_parks_everything_until_it_is_made_anew_and_its_value
     assert!(site.alarms_on().contains("work-parked"), "{:?}", site.alarms_on());
     let doctor = site.shell.doctor(1).await;
     assert_eq!(doctor.names("bad"), set(&["property hhl_total_progress"]));
-    assert!(doctor.mend("property hhl_total_progress").contains("milepost properties create"));
+    assert!(doctor.fix("property hhl_total_progress").contains("milepost properties create"));
     site.console_shows(&["HubSpot takes no writes: 15 events wait, and none is lost."]).await;
 
     let made = report(site.shell.handbook("properties create"), 0).await;

@@ -50,7 +50,7 @@ async fn a_spent_day_is_waited_out_and_all_is_applied_within_the_hour_after_its_
     assert_eq!(quota["backlog"]["fitsInDay"], false);
     let doctor = site.shell.doctor(1).await;
     assert_eq!(doctor.names("bad"), set(&["token"]));
-    assert!(doctor.mend("token").contains("`milepost quota` says when"));
+    assert!(doctor.fix("token").contains("`milepost quota` says when"));
     site.console_shows(&["HubSpot takes no writes: 40 events wait, and none is lost."]).await;
 
     is_in_the_handbook("applied within the hour after its reset");

@@ -1,7 +1,7 @@
 //! The command line as an operator has it: in a folder, with the variables of the site, and with
 //! docs/operate.md at hand.
 //!
-//! **Invariant**: what mends an incident stands in the handbook, word for word.
+//! **Invariant**: what fixes an incident is in the handbook, word for word.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -95,11 +95,11 @@ impl Doctor {
         of_status.map(|check| check["name"].as_str().unwrap().to_owned()).collect()
     }
 
-    /// The mend of one check.
-    pub(crate) fn mend(&self, name: &str) -> &str {
+    /// The fix of one check.
+    pub(crate) fn fix(&self, name: &str) -> &str {
         let mut checks = self.0["checks"].as_array().unwrap().iter();
         let check = checks.find(|check| check["name"] == name).expect(name);
-        check["mend"].as_str().expect(name)
+        check["fix"].as_str().expect(name)
     }
 }
 

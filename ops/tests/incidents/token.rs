@@ -52,7 +52,7 @@ async fn a_revoked_token_parks_everything_until_the_server_has_the_new_one() {
     .await;
     let doctor = shell.doctor(1).await;
     assert_eq!(doctor.names("bad"), set(&["token"]));
-    assert!(doctor.mend("token").contains("put it into HUBSPOT_PRIVATE_APP_TOKEN"));
+    assert!(doctor.fix("token").contains("put it into HUBSPOT_PRIVATE_APP_TOKEN"));
     let parked = "HubSpot takes no writes: 30 events wait, and none is lost.";
     console_shows(&client, serving.api(), &[parked]).await;
     let log_has = |text: &str| std::fs::read_to_string(&log).unwrap().contains(text);

@@ -55,10 +55,10 @@ async fn a_worker_that_does_not_start_loses_nothing_and_goes_on_with_the_setting
 
     // See. That messages come again too soon, which is this test's doing, stands there as well.
     until_worker_errors_ring(&site).await;
-    let to_mend = site.doctor().await;
-    let mend = "worker, HUBSPOT_API_VERSION: set it to 2026-09, 2026-03 or v3, in the function's \
+    let to_fix = site.doctor().await;
+    let fix = "worker, HUBSPOT_API_VERSION: set it to 2026-09, 2026-03 or v3, in the function's \
                 variables";
-    assert!(to_mend.contains(mend) && to_mend.len() == 2, "{to_mend:?}");
+    assert!(to_fix.contains(fix) && to_fix.len() == 2, "{to_fix:?}");
     assert_eq!(site.left(&site.queues.events).await as usize, CROWD, "each waits");
     assert_eq!(site.portal.stats().contacts, 0);
 

@@ -178,15 +178,15 @@ impl Site {
         recording
     }
 
-    /// What `milepost doctor` says is to be mended, as `name: mend`.
+    /// What `milepost doctor` says must be fixed, as `name: fix`.
     pub(super) async fn doctor(&self) -> BTreeSet<String> {
         let ended = self.milepost(&["doctor", "--json"]).await;
         let report: Value = serde_json::from_slice(&ended.stdout).unwrap();
         let checks = report["checks"].as_array().unwrap().iter();
         let bad = checks.filter(|check| check["status"] == "bad");
-        let bad = bad.map(|check| (check["name"].as_str().unwrap(), check["mend"].as_str()));
-        let to_mend = bad.filter(|(name, _)| !UNLIKE_AWS.contains(name));
-        to_mend.map(|(name, mend)| format!("{name}: {}", mend.unwrap_or_default())).collect()
+        let bad = bad.map(|check| (check["name"].as_str().unwrap(), check["fix"].as_str()));
+        let to_fix = bad.filter(|(name, _)| !UNLIKE_AWS.contains(name));
+        to_fix.map(|(name, fix)| format!("{name}: {}", fix.unwrap_or_default())).collect()
     }
 
     /// Runs the command line as the stack's operator does.

@@ -54,7 +54,7 @@ async fn the_template_makes_what_it_names() {
     for alarm in alarms {
         assert_eq!(alarm["AlarmActions"], json!([topic]), "{alarm}");
     }
-    assert_eq!(site.doctor().await, BTreeSet::new(), "nothing is to be mended");
+    assert_eq!(site.doctor().await, BTreeSet::new(), "nothing must be fixed");
 }
 
 async fn queues_are_as_written(site: &Site) {
