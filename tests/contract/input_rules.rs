@@ -204,8 +204,16 @@ async fn a_signed_token_names_a_person_as_a_body_does() {
     let doors = Doors::with(&[("IDENTITY_POLICY", "signed")]);
     for (claims, email, id) in [
         (json!({ "email": null, "contactId": 101 }), None, Some("101")),
-        (json!({ "email": "tom&jerry@example.com", "contactId": null }), Some("tom&jerry@example.com"), None),
-        (json!({ "email": "ada@Bücher.example", "contactId": null }), Some("ada@xn--bcher-kva.example"), None),
+        (
+            json!({ "email": "tom&jerry@example.com", "contactId": null }),
+            Some("tom&jerry@example.com"),
+            None,
+        ),
+        (
+            json!({ "email": "ada@Bücher.example", "contactId": null }),
+            Some("ada@xn--bcher-kva.example"),
+            None,
+        ),
     ] {
         let mut request = doors::post(enrolled(&Value::Null, "c").to_string());
         request.headers.insert("authorization".into(), format!("Bearer {}", token(&claims)));

@@ -10,8 +10,6 @@
 mod bad_input;
 /// Batches, identity policies, and a queue that is away.
 mod batches;
-/// The input rules, on the whole path.
-mod input_rules;
 /// Who sees the console, and what acts through it.
 mod console;
 /// Ingest and reader with a queue and a portal behind them.
@@ -26,6 +24,8 @@ mod hubspot_client;
 mod hubspot_dial;
 /// The properties and groups of a portal, its midnight and its quota, through the client.
 mod hubspot_setup;
+/// The input rules, on the whole path.
+mod input_rules;
 /// The three compiled functions, as AWS runs them.
 mod lambda;
 /// Nothing personal in the journal.

@@ -79,13 +79,13 @@ pub(crate) fn event_plan(
         let occurrence = by_id
             .entry((
                 happening.event.name(),
-                deduplication_id(&person.group(), &opened.envelope.unique_id()),
+                deduplication_id(&person.group(), &message.envelope.unique_id()),
             ))
             .or_insert_with(|| {
                 let (properties, left_out) = properties(happening);
                 let event = EventOccurrence {
-                        event: qualifier.qualified(happening.event.name()),
-                        uuid: uuid(&message.envelope),
+                    event: qualifier.qualified(happening.event.name()),
+                    uuid: uuid(&message.envelope),
                     whom,
                     occurred_at: happening.at,
                     properties,

@@ -35,10 +35,13 @@ pub(crate) fn unreadable(file: &Path, error: &Error) -> Stopped {
 }
 
 fn decoded(bytes: impl Read + Send + 'static) -> Box<dyn BufRead + Send> {
-    let decoder =
-        DecodeReaderBytesBuilder::new().bom_sniffing(true).utf8_passthru(true).strip_bom(true);
+    let bytes = DecodeReaderBytesBuilder::new()
+        .bom_sniffing(true)
+        .utf8_passthru(true)
+        .strip_bom(true)
+        .build(bytes);
     // `DecodeReaderBytes` is its own buffer of bytes; this one cuts the text into lines.
-    Box::new(BufReader::new(decoder.build(bytes)))
+    Box::new(BufReader::new(bytes))
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use shared::event::EventName;
 use shared::event_definitions::label;
 use shared::journal::{ContactWritten, Figure, Line, LogLevel};
 use shared::limits::{invisible_edge, is_plain, units};
-use shared::ports::{Delivery, Depth};
+use shared::ports::Depth;
 use shared::properties::names_to_read;
 use shared::slug::{Slug, SlugFault};
 

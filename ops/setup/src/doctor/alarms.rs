@@ -101,12 +101,12 @@ mod tests {
 
     #[test]
     fn the_alarms_are_those_of_the_template_each_with_its_page() {
-        let template = include_str!("../../../template.yaml");
+        let template = include_str!("../../../../template.yaml");
         let named = template.lines().filter_map(|line| {
             line.trim().strip_prefix("AlarmName: !Sub milepost-${Stage}-").map(str::to_owned)
         });
         assert_eq!(named.collect::<Vec<_>>(), ALARMS);
-        let pages = include_str!("../../../docs/operate.md").to_lowercase().replace(' ', "-");
+        let pages = include_str!("../../../../docs/operate.md").to_lowercase().replace(' ', "-");
         for name in ALARMS {
             assert!(pages.contains(&format!("##-{name}")), "docs/operate.md lacks {name}");
         }
