@@ -1,7 +1,7 @@
 //! The answer of `GET /progress/read`: a contact's state, as it stands.
 
 use hubspot::contact::Contact;
-use serde_json::{Value, json};
+use serde::Serialize;
 use shared::facts::Progress;
 use shared::http::Response;
 use shared::properties::{
@@ -10,19 +10,37 @@ use shared::properties::{
 };
 use shared::state;
 
+/// What is answered. The state keeps the exact text of what Milepost does not know.
+#[derive(Serialize)]
+struct Body<'a> {
+    mode: &'static str,
+    progress: Progress,
+    updated_at: Option<&'a str>,
+    summary: Option<&'a str>,
+    last_viewed: LastViewed<'a>,
+}
+
+#[derive(Serialize)]
+struct LastViewed<'a> {
+    #[serde(rename = "type")]
+    content_type: Option<&'a str>,
+    slug: Option<&'a str>,
+    at: Option<&'a str>,
+}
+
 /// State, date, summary and the last view of a contact.
 pub fn answer(contact: &Contact) -> Response {
-    let body = json!({
-        "mode": "authenticated",
-        "progress": state::to_value(&progress_of(contact)),
-        "updated_at": text(contact, PROGRESS_UPDATED_AT),
-        "summary": text(contact, PROGRESS_SUMMARY),
-        "last_viewed": {
-            "type": text(contact, LAST_VIEWED_TYPE),
-            "slug": text(contact, LAST_VIEWED_SLUG),
-            "at": text(contact, LAST_VIEWED_AT),
+    let body = Body {
+        mode: "authenticated",
+        progress: progress_of(contact),
+        updated_at: text(contact, PROGRESS_UPDATED_AT),
+        summary: text(contact, PROGRESS_SUMMARY),
+        last_viewed: LastViewed {
+            content_type: text(contact, LAST_VIEWED_TYPE),
+            slug: text(contact, LAST_VIEWED_SLUG),
+            at: text(contact, LAST_VIEWED_AT),
         },
-    });
+    };
     Response::json(200, &body)
 }
 
@@ -33,9 +51,6 @@ pub(crate) fn progress_of(contact: &Contact) -> Progress {
     state::read(text).unwrap_or_default()
 }
 
-fn text(contact: &Contact, name: &str) -> Value {
-    match contact.properties.get(name) {
-        Some(text) if !text.is_empty() => text.as_str().into(),
-        _ => Value::Null,
-    }
+fn text<'a>(contact: &'a Contact, name: &str) -> Option<&'a str> {
+    contact.properties.get(name).map(String::as_str).filter(|text| !text.is_empty())
 }

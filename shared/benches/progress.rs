@@ -48,17 +48,19 @@ enum Marks {
     Flags,
 }
 
+/// The floors: half of the library's speed on large states. On small ones 100,000 events/s, which is
+/// a share of 0.15 where the library parses 660,000 of these states a second.
 const CASES: [Case; 5] = [
-    Case { name: "1 module, 1 event", modules: 1, marks: Marks::Times, events: 1, bound: 0.4 },
-    Case { name: "1 module, 10 events", modules: 1, marks: Marks::Times, events: 10, bound: 0.14 },
-    Case { name: "100 modules, 1 event", modules: 100, marks: Marks::Times, events: 1, bound: 1.0 },
-    Case { name: "450 modules, 1 event", modules: 450, marks: Marks::Times, events: 1, bound: 1.0 },
+    Case { name: "1 module, 1 event", modules: 1, marks: Marks::Times, events: 1, bound: 0.15 },
+    Case { name: "1 module, 10 events", modules: 1, marks: Marks::Times, events: 10, bound: 0.05 },
+    Case { name: "100 modules, 1 event", modules: 100, marks: Marks::Times, events: 1, bound: 0.5 },
+    Case { name: "450 modules, 1 event", modules: 450, marks: Marks::Times, events: 1, bound: 0.5 },
     Case {
         name: "2,000 modules, 1 event",
         modules: 2_000,
         marks: Marks::Flags,
         events: 1,
-        bound: 1.0,
+        bound: 0.5,
     },
 ];
 

@@ -125,14 +125,14 @@ impl Catalog {
         for (pathway, slug) in &named.courses {
             let courses = match pathway {
                 None => Some(&mut progress.courses),
-                Some(pathway) => progress.pathways.get_mut(pathway).map(|p| &mut p.courses),
+                Some(pathway) => progress.pathways.get_mut(*pathway).map(|p| &mut p.courses),
             };
-            if let Some(course) = courses.and_then(|courses| courses.get_mut(slug)) {
+            if let Some(course) = courses.and_then(|courses| courses.get_mut(*slug)) {
                 self.roll_up_course(slug, course);
             }
         }
         for slug in &named.pathways {
-            if let Some(pathway) = progress.pathways.get_mut(slug) {
+            if let Some(pathway) = progress.pathways.get_mut(*slug) {
                 self.roll_up_pathway(slug, pathway);
             }
         }

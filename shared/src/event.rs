@@ -6,7 +6,7 @@
 //! **Invariant**: an [`Event`] has all that its facts need. What is missing is an answer of
 //! [`Event::build`], never a field that a later step finds empty.
 
-use chrono::{DateTime, Months, SubsecRound, TimeDelta, Timelike, Utc};
+use chrono::{DateTime, Months, SubsecRound, TimeDelta, Utc};
 
 use crate::identity::Person;
 use crate::slug::Slug;
@@ -368,7 +368,7 @@ impl TimeReplaced {
 impl Ts {
     /// The time that a text gives.
     pub fn read(text: &str) -> Self {
-        time_of(text).map_or(Self::Unreadable, |time| Self::Read(without_leap_second(time)))
+        time_of(text).map_or(Self::Unreadable, Self::Read)
     }
 
     /// When an event with this time happened: at its own time, however late it comes; at the
@@ -388,14 +388,5 @@ impl Ts {
             Self::Read(at) => return When { at, replaced: None },
         };
         When { at: received_at.trunc_subsecs(3), replaced: Some(replaced) }
-    }
-}
-
-/// Second 60 is read as second 59.999: browsers can't read it, and a state holds it.
-pub(crate) fn without_leap_second(time: DateTime<Utc>) -> DateTime<Utc> {
-    if time.nanosecond() < 1_000_000_000 {
-        time
-    } else {
-        time.with_nanosecond(999_000_000).unwrap_or(time)
     }
 }

@@ -4,15 +4,14 @@
 //! merges them into what a contact holds. Both are commutative, associative and idempotent, which
 //! property tests hold them to. Roll-ups are no facts: `catalog` derives them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
-use serde_json::{Map, Value};
 
-use crate::by_slug::BySlug;
 use crate::event::{CoursePlace, Event, ModulePlace, Page};
 use crate::properties::VIEWED_TYPES;
 use crate::slug::Slug;
+use crate::unknown::Unknown;
 
 /// The source of an enrolment that only a module event implies.
 pub const IMPLIED_SOURCE: &str = "module_event";
@@ -79,9 +78,9 @@ pub struct Named<'a> {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Progress {
     /// By slug.
-    pub pathways: BySlug<Pathway>,
+    pub pathways: BTreeMap<String, Pathway>,
     /// The standalone courses, by slug.
-    pub courses: BySlug<Course>,
+    pub courses: BTreeMap<String, Course>,
     /// Keys of the stored state that Milepost does not know.
     pub unknown: Unknown,
 }
@@ -96,9 +95,9 @@ pub struct Pathway {
     /// Roll-up: all of its catalog's courses completed.
     pub completed: Option<Reached>,
     /// By slug.
-    pub courses: BySlug<Course>,
+    pub courses: BTreeMap<String, Course>,
     /// Modules of a flat pathway, by slug.
-    pub modules: BySlug<Module>,
+    pub modules: BTreeMap<String, Module>,
     /// Keys that Milepost does not know.
     pub unknown: Unknown,
 }
@@ -113,7 +112,7 @@ pub struct Course {
     /// Roll-up: all of its catalog's modules completed.
     pub completed: Option<Reached>,
     /// By slug.
-    pub modules: BySlug<Module>,
+    pub modules: BTreeMap<String, Module>,
     /// Keys that Milepost does not know.
     pub unknown: Unknown,
 }
@@ -128,9 +127,6 @@ pub struct Module {
     /// Keys that Milepost does not know.
     pub unknown: Unknown,
 }
-
-/// Keys that are kept as they are.
-pub type Unknown = Map<String, Value>;
 
 /// A flag that is set, with its time if the state has it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -230,17 +226,11 @@ impl Facts {
 }
 
 impl Progress {
-    /// Takes in what the other holds. Keys that Milepost does not know stay as they are here.
+    /// Takes in what the other holds. Of a key that Milepost does not know, ours stays.
     pub fn join(&mut self, other: &Self) {
-        for (slug, theirs) in other.pathways.iter() {
-            let ours = self.pathways.get_or_default(slug);
-            join_enrolment(&mut ours.enrolled, theirs.enrolled.as_ref());
-            join_reached(&mut ours.started, theirs.started);
-            join_reached(&mut ours.completed, theirs.completed);
-            join_courses(&mut ours.courses, &theirs.courses);
-            join_modules(&mut ours.modules, &theirs.modules);
-        }
-        join_courses(&mut self.courses, &other.courses);
+        join_by_slug(&mut self.pathways, &other.pathways);
+        join_by_slug(&mut self.courses, &other.courses);
+        self.unknown.join(&other.unknown);
     }
 
     /// Every course and pathway that stands in it.
@@ -275,10 +265,10 @@ impl Progress {
 
     fn course(&mut self, pathway: Option<&str>, course: &str) -> &mut Course {
         let courses = match pathway {
-            Some(pathway) => &mut self.pathways.get_or_default(pathway).courses,
+            Some(pathway) => &mut self.pathways.entry(pathway.to_owned()).or_default().courses,
             None => &mut self.courses,
         };
-        courses.get_or_default(course)
+        courses.entry(course.to_owned()).or_default()
     }
 
     /// Enrolls in whatever a module event implies. The module's own place; `None` where the event
@@ -288,12 +278,17 @@ impl Progress {
         match place {
             ModulePlace::InCourse { course: CoursePlace { pathway, course }, module } => {
                 self.enrol(pathway.as_deref(), Some(course), enrolment);
-                Some(self.course(pathway.as_deref(), course).modules.get_or_default(module))
+                Some(
+                    self.course(pathway.as_deref(), course)
+                        .modules
+                        .entry(module.to_string())
+                        .or_default(),
+                )
             }
             ModulePlace::Flat { pathway, module } => {
                 self.enrol(Some(pathway), None, enrolment);
-                let pathway = self.pathways.get_or_default(pathway);
-                Some(pathway.modules.get_or_default(module))
+                let pathway = self.pathways.entry(pathway.to_string()).or_default();
+                Some(pathway.modules.entry(module.to_string()).or_default())
             }
             ModulePlace::ActivityOnly(_) => None,
         }
@@ -301,7 +296,7 @@ impl Progress {
 
     fn enrol(&mut self, pathway: Option<&str>, course: Option<&str>, enrolment: Enrolment) {
         if let Some(pathway) = pathway {
-            self.pathways.get_or_default(pathway).enrolled = Some(enrolment.clone());
+            self.pathways.entry(pathway.to_owned()).or_default().enrolled = Some(enrolment.clone());
         }
         if let Some(course) = course {
             self.course(pathway, course).enrolled = Some(enrolment);
@@ -309,21 +304,83 @@ impl Progress {
     }
 }
 
-fn join_courses(ours: &mut BySlug<Course>, theirs: &BySlug<Course>) {
-    for (slug, theirs) in theirs.iter() {
-        let ours = ours.get_or_default(slug);
-        join_enrolment(&mut ours.enrolled, theirs.enrolled.as_ref());
-        join_reached(&mut ours.started, theirs.started);
-        join_reached(&mut ours.completed, theirs.completed);
-        join_modules(&mut ours.modules, &theirs.modules);
+/// What is joined with another of its kind: facts by their rules, keys that Milepost does not know
+/// side by side.
+pub(crate) trait Join: Clone {
+    /// Takes in what the other holds.
+    fn join(&mut self, other: &Self);
+}
+
+impl Join for Pathway {
+    fn join(&mut self, other: &Self) {
+        join_enrolment(&mut self.enrolled, other.enrolled.as_ref());
+        join_reached(&mut self.started, other.started);
+        join_reached(&mut self.completed, other.completed);
+        join_by_slug(&mut self.courses, &other.courses);
+        join_by_slug(&mut self.modules, &other.modules);
+        join_unknown(
+            &mut self.unknown,
+            &other.unknown,
+            self.enrolled.as_ref(),
+            [self.started, self.completed],
+        );
     }
 }
 
-fn join_modules(ours: &mut BySlug<Module>, theirs: &BySlug<Module>) {
-    for (slug, theirs) in theirs.iter() {
-        let ours = ours.get_or_default(slug);
-        join_reached(&mut ours.started, theirs.started);
-        join_reached(&mut ours.completed, theirs.completed);
+impl Join for Course {
+    fn join(&mut self, other: &Self) {
+        join_enrolment(&mut self.enrolled, other.enrolled.as_ref());
+        join_reached(&mut self.started, other.started);
+        join_reached(&mut self.completed, other.completed);
+        join_by_slug(&mut self.modules, &other.modules);
+        join_unknown(
+            &mut self.unknown,
+            &other.unknown,
+            self.enrolled.as_ref(),
+            [self.started, self.completed],
+        );
+    }
+}
+
+impl Join for Module {
+    fn join(&mut self, other: &Self) {
+        join_reached(&mut self.started, other.started);
+        join_reached(&mut self.completed, other.completed);
+        join_unknown(&mut self.unknown, &other.unknown, None, [self.started, self.completed]);
+    }
+}
+
+fn join_by_slug<T: Join>(ours: &mut BTreeMap<String, T>, theirs: &BTreeMap<String, T>) {
+    for (slug, theirs) in theirs {
+        match ours.get_mut(slug) {
+            Some(ours) => ours.join(theirs),
+            None => {
+                ours.insert(slug.clone(), theirs.clone());
+            }
+        }
+    }
+}
+
+/// Both sides' keys, but not those that a known key now hides: an unreadable time, or a source
+/// without an enrolment.
+fn join_unknown(
+    ours: &mut Unknown,
+    theirs: &Unknown,
+    enrolled: Option<&Enrolment>,
+    [started, completed]: [Option<Reached>; 2],
+) {
+    ours.join(theirs);
+    if ours.is_empty() {
+        return;
+    }
+    let hidden = [
+        ("enrollment_source", enrolled.is_some()),
+        ("enrolled_at", enrolled.is_some_and(|enrolled| enrolled.at.is_some())),
+        ("started_at", started.is_some_and(|started| started.at.is_some())),
+        ("completed_at", completed.is_some_and(|completed| completed.at.is_some())),
+    ];
+    for (key, _) in hidden.into_iter().filter(|(_, is_hidden)| *is_hidden) {
+        ours.remove(key);
     }
 }
 

@@ -7,6 +7,7 @@
 //! **Invariant**: whatever `JSON.parse` accepts is a [`document`], and reading one takes no stack
 //! for nesting that is skipped.
 
+use std::borrow::Cow;
 use std::fmt::Formatter;
 
 use serde::de::{DeserializeSeed, Deserializer as _, IgnoredAny, MapAccess, Visitor};
@@ -82,7 +83,13 @@ pub fn elements(value: &RawValue) -> Option<Vec<&RawValue>> {
 /// The text of a JSON string. `None` where the value is no string, or the text is no well-formed
 /// Unicode.
 pub fn text(value: &RawValue) -> Option<String> {
-    serde_json::from_str(value.get()).ok()
+    borrowed_text(value).map(Cow::into_owned)
+}
+
+/// The text of a JSON string, as [`text`]; borrowed where nothing in it is escaped.
+pub fn borrowed_text(value: &RawValue) -> Option<Cow<'_, str>> {
+    let bare = value.get().strip_prefix('"')?.strip_suffix('"')?;
+    if bare.contains('\\') { serde_json::from_str(value.get()).ok() } else { Some(bare.into()) }
 }
 
 /// The number that a JSON value is. `None` where it is none.

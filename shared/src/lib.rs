@@ -11,7 +11,7 @@
 //! - [`limits`]: how long texts may be, and which characters they may hold
 //! - [`identity`]: token or body → whose event it is; the message group
 //! - [`envelope`]: the one thing that crosses the queue
-//! - [`by_slug`]: pathways, courses, modules, each by its slug
+//! - [`unknown`]: the keys of a stored state that are kept as they are
 //! - [`facts`]: event → facts; the join
 //! - [`state`]: the state JSON
 //! - [`catalog`]: courses and pathways; roll-ups
@@ -29,7 +29,6 @@
 //! **Invariant**: nothing here performs an effect, and everything here can run in a test without
 //! one.
 
-pub mod by_slug;
 pub mod catalog;
 pub mod contact_id;
 pub mod dead_letter;
@@ -54,3 +53,4 @@ pub mod settings;
 pub mod slug;
 pub mod state;
 pub mod submission;
+pub mod unknown;

@@ -60,10 +60,3 @@ fn is_invisible(c: char) -> bool {
             | '\u{FFF9}'..='\u{FFFB}'
     )
 }
-
-/// Whether a text can be a key of the state. `serde_json` hands numbers over as an object with a
-/// key of its own, and takes an object that has this key for a number: the state could not be read
-/// again.
-pub fn is_key(text: &str) -> bool {
-    !text.starts_with("$serde_json::private::")
-}

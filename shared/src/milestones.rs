@@ -9,7 +9,6 @@ use std::fmt::Write as _;
 
 use chrono::{DateTime, NaiveDate, Utc};
 
-use crate::by_slug::BySlug;
 use crate::catalog::Catalog;
 use crate::facts::{Claim, Course, Facts, Module, Pathway, Progress, Viewed};
 use crate::limits::units;
@@ -69,8 +68,9 @@ pub fn milestones(
     if facts.is_bare_recompute() && text(stored, PROGRESS_STATE).is_none() {
         return Ok(Milestones::default());
     }
-    let (mut progress, before) = state::read_canonical(text(stored, PROGRESS_STATE))?;
-    if facts.progress.pathways.keys().any(|slug| progress.unknown.contains_key(slug)) {
+    let mut progress = state::read(text(stored, PROGRESS_STATE))?;
+    let before = progress.clone();
+    if facts.progress.pathways.keys().any(|slug| progress.unknown.get(slug).is_some()) {
         return Err(CorruptState::SlugTaken.into());
     }
     let is_completed = |course: &Course| course.completed.is_some();
@@ -85,7 +85,9 @@ pub fn milestones(
 
     let after = state::write(&progress);
     let state_chars = units(&after);
-    if state_chars > TEXT_CHARS_MAX && after != before {
+    // Another spelling of the same state is not a change.
+    let is_changed = progress != before;
+    if state_chars > TEXT_CHARS_MAX && is_changed {
         return Err(StateFault::TooLarge { chars: state_chars });
     }
 
@@ -95,7 +97,7 @@ pub fn milestones(
             changed.insert(name.to_owned(), value);
         }
     };
-    if after != before || text(stored, PROGRESS_STATE).is_none() {
+    if is_changed || text(stored, PROGRESS_STATE).is_none() {
         want(PROGRESS_STATE, after);
     }
     want(PROGRESS_SUMMARY, summary(&progress));
@@ -160,7 +162,7 @@ pub fn summary(progress: &Progress) -> String {
         let separator = if words.is_empty() { "" } else { "; " };
         let _never_fails = write!(words, "{separator}{slug}: {done}/{all} {of}");
     };
-    let done = |modules: &BySlug<Module>| {
+    let done = |modules: &BTreeMap<String, Module>| {
         modules.values().filter(|module| module.completed.is_some()).count()
     };
     for (slug, Pathway { courses, modules, .. }) in progress.pathways.iter() {

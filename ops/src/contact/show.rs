@@ -1,11 +1,10 @@
 //! `milepost contact show`: what HubSpot holds of one contact, and what lies dead of it.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use hubspot::contact::Properties;
 use serde::Serialize;
-use serde_json::Value;
-use shared::by_slug::BySlug;
 use shared::facts::{Course, Enrolment, Module, Pathway, Progress, Reached};
 use shared::properties::{PROGRESS_STATE, PROPERTIES};
 use shared::state::{self, instant};
@@ -51,7 +50,7 @@ struct Document<'a> {
     /// The message group.
     contact: String,
     /// As it is stored, in canonical form; `null` if there is none, or none that can be read.
-    state: Option<Value>,
+    state: Option<&'a Progress>,
     /// The other properties of Milepost that are set.
     milestones: Properties,
     /// What `audit` would say.
@@ -81,12 +80,12 @@ pub(super) async fn run(args: Args, output: &Output) -> Result<Ending, Stopped> 
         found: known.contact.is_some(),
         id: known.contact.as_ref().map(|contact| contact.id.as_str()),
         contact: known.names.canonical.group(),
-        state: progress.as_ref().filter(|_| has_state(held)).map(state::to_value),
+        state: progress.as_ref().filter(|_| has_state(held)),
         milestones: milestones.map(|(name, value)| (name.clone(), value.clone())).collect(),
         broken: held.map(broken).unwrap_or_default(),
         dead_letters: queues.is_some().then(|| letters.iter().map(DeadLetter::shown).collect()),
     };
-    output.result(&document, || document.text(progress.as_ref(), output))?;
+    output.result(&document, || document.text(output))?;
     if queues.is_none() {
         output.note(
             "note: no queue is named, so dead letters were not looked for; hint: set QUEUE_URL and \
@@ -118,14 +117,14 @@ async fn letters(queues: &Queues, names: &Names) -> Result<(Vec<DeadLetter>, Uns
 }
 
 impl Document<'_> {
-    fn text(&self, progress: Option<&Progress>, output: &Output) -> String {
+    fn text(&self, output: &Output) -> String {
         let mut text = match self.id {
             Some(id) => format!("contact {id}, group {}", self.contact),
             None => format!("HubSpot has no such contact; group {}", self.contact),
         };
-        match progress {
-            Some(progress) if self.state.is_some() => tree(progress, &mut text),
-            _ => text.push_str("\nno state that can be read"),
+        match self.state {
+            Some(progress) => tree(progress, &mut text),
+            None => text.push_str("\nno state that can be read"),
         }
         for (name, value) in &self.milestones {
             // Writing to a `String` can't fail.
@@ -152,14 +151,14 @@ fn tree(progress: &Progress, text: &mut String) {
     courses(text, 0, &progress.courses);
 }
 
-fn courses(text: &mut String, depth: usize, all: &BySlug<Course>) {
+fn courses(text: &mut String, depth: usize, all: &BTreeMap<String, Course>) {
     for (slug, Course { enrolled, started, completed, modules: within, .. }) in all.iter() {
         line(text, depth, "course", slug, enrolled.as_ref(), *started, *completed);
         modules(text, depth + 1, within);
     }
 }
 
-fn modules(text: &mut String, depth: usize, all: &BySlug<Module>) {
+fn modules(text: &mut String, depth: usize, all: &BTreeMap<String, Module>) {
     for (slug, Module { started, completed, .. }) in all.iter() {
         line(text, depth, "module", slug, None, *started, *completed);
     }

@@ -21,8 +21,8 @@ fn a_state_is_read_at_every_level() {
     assert_eq!(flat.enrolled, Some(Enrolment { at: None, source: None }));
     let started = Some(Reached { at: time_of("2026-01-02T00:00:00Z") });
     assert_eq!(flat.modules.get("f").unwrap().started, started);
-    assert!(progress.pathways.get("q").unwrap().courses.get("c").is_some());
-    assert_eq!(progress.unknown["x"], 5);
+    assert!(progress.pathways.get("q").unwrap().courses.contains_key("c"));
+    assert_eq!(progress.unknown.get("x"), Some("5"));
     assert!(!progress.is_empty());
 }
 
@@ -89,7 +89,136 @@ fn a_known_key_of_another_type_is_corrupt_and_is_told_without_slugs() {
     check(r#"{"p":{"modules":{"m":{"started_at":true}}}}"#, "started_at", "boolean", "string");
     check(r#"{"p":{"modules":{"m":null}}}"#, "modules", "null", "object");
     check(r#"{"courses":{"c":{"modules":"m"}}}"#, "modules", "string", "object");
-    check(r#"{"courses":[]}"#, "courses", "array", "object");
+    check(r#"{"courses":[{}]}"#, "courses", "array", "object");
+    check(r#"{"p":{"courses":{"c":[0]}}}"#, "courses", "array", "object");
+    check(r#"{"courses":{"\ud800":{}}}"#, "courses", "text of invalid Unicode", "slug");
+    check(
+        r#"{"p":{"enrolled":true,"enrollment_source":"\ud800"}}"#,
+        "enrollment_source",
+        "text of invalid Unicode",
+        "string",
+    );
+}
+
+#[test]
+fn a_text_that_is_not_an_object_is_corrupt() {
+    for text in ["{\"oops", "null", "[]", "5", "{}{}", r#"{"p":{}"#, r#"{"p":{"x":01}}"#] {
+        assert_eq!(state::read(Some(text)), Err(CorruptState::NoObject), "{text}");
+    }
+}
+
+#[test]
+fn an_absent_or_empty_property_is_the_empty_state() {
+    for text in [None, Some(""), Some(" \n"), Some("{}"), Some(r#"{"courses":{}}"#)] {
+        assert_eq!(state::read(text), Ok(Progress::default()), "{text:?}");
+    }
+}
+
+#[test]
+fn a_written_state_has_sorted_keys_and_says_only_what_is_so() {
+    let text = r#"{"p":{"started":false,"modules":{"b":{"started_at":"2025-01-02T00:00:00Z","started":true},
+        "a":{"completed":true,"started":null}},"courses":{},"enrolled":true}}"#;
+    assert_eq!(
+        state::write(&read(text)),
+        r#"{"p":{"enrolled":true,"modules":{"a":{"completed":true},"b":{"started":true,"started_at":"2025-01-02T00:00:00.000Z"}}}}"#
+    );
+    let around =
+        r#"{"a":{"modules":{}},"b":0,"courses":{"c":{"modules":{}}},"d":{"modules":{}},"e":0}"#;
+    assert_eq!(state::write(&read(around)), around);
+}
+
+#[test]
+fn an_empty_list_where_an_object_is_expected_is_an_empty_object() {
+    #[track_caller]
+    fn check(text: &str, as_object: &str) {
+        assert_eq!(state::read(Some(text)), Ok(read(as_object)));
+    }
+    check(r#"{"p":{"courses":{"c":{"modules":[]}}}}"#, r#"{"p":{"courses":{"c":{}}}}"#);
+    check(r#"{"p":{"modules":[ ]},"courses":[]}"#, r#"{"p":{}}"#);
+    check(r#"{"p":{"courses":[],"modules":{"m":[]}}}"#, r#"{"p":{"modules":{"m":{}}}}"#);
+    check("{\"courses\":{\"c\":[\n]},\"p\":[]}", r#"{"courses":{"c":{}},"p":{}}"#);
+}
+
+#[test]
+fn slugs_that_differ_in_white_space_at_their_edges_are_joined() {
+    let text = r#"{
+        " p":{"enrolled":true,"enrolled_at":"2026-01-02T00:00:00.000Z","enrollment_source":"late","x":1,"y":2},
+        "p":{"enrolled":true,"enrolled_at":"2026-01-01T00:00:00.000Z","modules":{"m\u00a0":{"started":true},"m":{"completed":true}},"x":3,"z":4},
+        "courses":{"\u3000c\t":{"modules":{"a":{}}},"c":{"modules":{"b":[]}}}}"#;
+    assert_eq!(
+        state::write(&read(text)),
+        r#"{"courses":{"c":{"modules":{"a":{},"b":{}}}},"p":{"enrolled":true,"enrolled_at":"2026-01-01T00:00:00.000Z","modules":{"m":{"completed":true,"started":true}},"x":3,"y":2,"z":4}}"#
+    );
+    assert_eq!(state::write(&read(r#"{"p ":{"x":1}}"#)), r#"{"p":{"modules":{},"x":1}}"#);
+}
+
+#[test]
+fn a_joined_time_takes_the_place_of_an_unreadable_one() {
+    let text = r#"{" p":{"started":true,"started_at":"in May"},"p":{"started":true,"started_at":"2026-01-01T00:00:00.000Z"}}"#;
+    let joined = read(text);
+    assert!(joined.pathways["p"].unknown.is_empty());
+    assert_eq!(Ok(joined.clone()), state::read(Some(&state::write(&joined))));
+}
+
+#[test]
+fn white_space_makes_no_pathway_of_the_key_of_standalone_courses() {
+    let text = r#"{"courses ":{"c":5},"p":{"modules":{}}}"#;
+    assert_eq!(state::write(&read(text)), text);
+}
+
+#[test]
+fn of_a_key_that_comes_twice_the_last_one_counts() {
+    let text = r#"{"p":{"enrolled":5,"enrolled":true,"x":1,"x":2,"modules":"m","modules":{}},"p":{"started":true}}"#;
+    assert_eq!(state::write(&read(text)), r#"{"p":{"modules":{},"started":true}}"#);
+    let text = r#"{"p":{"enrolled":5,"enrolled":true,"x":1,"x":2,"\u0078":3}}"#;
+    assert_eq!(state::write(&read(text)), r#"{"p":{"enrolled":true,"modules":{},"x":3}}"#);
+}
+
+#[test]
+fn what_milepost_does_not_know_is_kept_byte_for_byte() {
+    let nested = format!("{}{}", "[".repeat(10_000), "]".repeat(10_000));
+    for value in [
+        "1.50",
+        "1e999",
+        "123456789012345678901234567890.000100",
+        r#"{"b" : "\u0041\/",  "a":[]}"#,
+        r#""\udead""#,
+        r#"{"\ud800":1,"$serde_json::private::RawValue":2,"b":1,"b":2}"#,
+        &nested,
+    ] {
+        for text in [
+            format!(r#"{{"p":{{"modules":{{"m":{{"x":{value}}}}},"x":{value}}}}}"#),
+            format!(r#"{{"courses":{{"c":{{"modules":{{}},"x":{value}}}}}}}"#),
+        ] {
+            assert_eq!(state::write(&read(&text)), text);
+        }
+    }
+}
+
+#[test]
+fn a_key_with_a_lone_surrogate_is_kept_behind_the_others() {
+    let text = r#"{"p":{"x":1,"\ud800":{"a":1}},"\uDC00 ":{"modules":1},"a":{}}"#;
+    let kept =
+        r#"{"a":{"modules":{}},"p":{"modules":{},"x":1,"\ud800":{"a":1}},"\uDC00 ":{"modules":1}}"#;
+    let progress = read(text);
+    assert_eq!(state::write(&progress), kept);
+    assert_eq!(read(kept), progress);
+}
+
+#[test]
+fn a_slug_may_be_any_text() {
+    for slug in ["", "$serde_json::private::Number", "$serde_json::private::RawValue", "\"\\é\u{1}"]
+    {
+        let slug = serde_json::to_string(slug).unwrap();
+        let text = format!(r#"{{{slug}:{{"modules":{{{slug}:{{}}}}}}}}"#);
+        assert_eq!(state::write(&read(&text)), text);
+    }
+}
+
+#[test]
+fn a_time_without_its_flag_and_an_unreadable_one_survive() {
+    let text = r#"{"p":{"completed_at":"2025-01-01T00:00:00.000Z","modules":{"m":{"started":true,"started_at":"\ud800"}},"started":true,"started_at":"in May"}}"#;
+    assert_eq!(state::write(&read(text)), text);
 }
 
 #[test]
