@@ -2,9 +2,10 @@
 
 use chrono::SecondsFormat;
 use serde_json::json;
+use simulator_portal::world::World;
 
+use crate::call::Call;
 use crate::errors::{self, Answer};
-use crate::world::{Call, World};
 
 /// `GET /account-info/…/api-usage/daily/private-apps`: a snapshot, minutes behind.
 pub(crate) fn usage(world: &mut World, call: &Call<'_>) -> Result<Answer, Answer> {

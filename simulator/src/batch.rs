@@ -9,11 +9,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
+use simulator_portal::values::{self, Invalid};
+use simulator_portal::world::World;
 
-use crate::errors::{self, Answer, Invalid};
+use crate::call::Call;
+use crate::errors::{self, Answer};
 use crate::record;
-use crate::values;
-use crate::world::{Call, World};
 use crate::write::{self, Claimed, Judged, RowFault};
 
 /// The most inputs of a batch.
@@ -168,7 +169,7 @@ pub(crate) fn archive(world: &mut World, call: &Call<'_>) -> Result<Answer, Answ
 
 /// Whether a property can name a record.
 fn is_unique(world: &World, name: &str) -> bool {
-    name == "hs_object_id" || world.store.unique.contains(name)
+    name == "hs_object_id" || world.store.is_unique(name)
 }
 
 /// The record that an input of a read means.

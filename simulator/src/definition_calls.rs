@@ -2,12 +2,13 @@
 //!
 //! **Invariant**: creating what exists changes nothing; creating what was archived brings it back.
 
-use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
+use chrono::{DateTime, SecondsFormat, Utc};
 use serde_json::{Map, Value, json};
+use simulator_portal::definitions::{Choice, Property};
+use simulator_portal::world::World;
 
-use crate::definitions::{Choice, Property};
+use crate::call::Call;
 use crate::errors::{self, Answer};
-use crate::world::{Call, Row, World};
 
 /// The most properties with unique values.
 const UNIQUE_MAX: usize = 10;
@@ -29,8 +30,7 @@ pub(crate) fn list(world: &mut World, call: &Call<'_>) -> Result<Answer, Answer>
     let archived = call.query.is_true("archived");
     let results: Vec<Value> = world
         .definitions
-        .properties
-        .values()
+        .properties()
         .filter(|p| p.archived_at.is_some() == archived && is_visible(call, p))
         .map(property_json)
         .collect();
@@ -67,7 +67,7 @@ pub(crate) fn update(world: &mut World, call: &Call<'_>, name: &str) -> Result<A
     }
     fill(&mut property, body)?;
     property.updated_at = call.now;
-    keep(world, property.clone());
+    world.keep_property(property.clone());
     Ok(Answer::json(200, property_json(&property)))
 }
 
@@ -133,7 +133,7 @@ pub(crate) fn batch_archive(world: &mut World, call: &Call<'_>) -> Result<Answer
 
 /// Archives a property, whoever asks for it.
 pub(crate) fn archive_one(world: &mut World, now: DateTime<Utc>, property: Property) {
-    keep(world, Property { archived_at: Some(now), ..property });
+    world.keep_property(Property { archived_at: Some(now), ..property });
 }
 
 fn create_one(
@@ -159,7 +159,7 @@ fn create_one(
     check_group(world, call, &group)?;
     let unique = body.get("hasUniqueValue").and_then(Value::as_bool).unwrap_or(false);
     let own_unique = |p: &&Property| p.unique && !p.hubspot_defined && p.archived_at.is_none();
-    if unique && world.definitions.properties.values().filter(own_unique).count() >= UNIQUE_MAX {
+    if unique && world.definitions.properties().filter(own_unique).count() >= UNIQUE_MAX {
         return Err(errors::refused("The limit of 10 properties with unique values is reached"));
     }
     let mut property = Property {
@@ -179,11 +179,11 @@ fn create_one(
         hubspot_defined: false,
         created_at: old.map_or(call.now, |old| old.created_at),
         updated_at: call.now,
-        visible_at: visible_at(world, call),
+        visible_at: world.visible_at(call.now),
         archived_at: None,
     };
     fill(&mut property, body)?;
-    keep(world, property.clone());
+    world.keep_property(property.clone());
     Ok(property)
 }
 
@@ -217,21 +217,6 @@ fn fill(property: &mut Property, body: &Map<String, Value>) -> Result<(), Answer
         return Err(errors::refused("An enumeration property needs at least one option"));
     }
     Ok(())
-}
-
-fn keep(world: &mut World, property: Property) {
-    if property.unique && property.archived_at.is_none() {
-        world.store.unique.insert(property.name.clone());
-    } else {
-        world.store.unique.remove(&property.name);
-    }
-    world.touched.insert(Row::Property(property.name.clone()));
-    world.definitions.put(property);
-}
-
-pub(crate) fn visible_at(world: &mut World, call: &Call<'_>) -> DateTime<Utc> {
-    let (low, high) = world.settings.definition_lag_ms;
-    call.now + TimeDelta::milliseconds(world.chance.between(low, high) as i64)
 }
 
 fn is_visible(call: &Call<'_>, property: &Property) -> bool {

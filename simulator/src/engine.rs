@@ -13,14 +13,16 @@ use bytes::Bytes;
 use chrono::{DateTime, TimeDelta, Utc};
 use http::{HeaderMap, HeaderValue, header::HeaderName};
 use serde_json::{Value, json};
+use simulator_portal::faults::{FaultKind, Faults, Fired, LANDING_MS_MAX};
+use simulator_portal::limits::Policy;
+use simulator_portal::settings::Settings;
+use simulator_portal::world::World;
 
+use crate::call::{self, Call};
 use crate::calls::{self, CallLog, CallSeen};
 use crate::errors::{self, Answer, Body};
 use crate::exchange::{Delivery, Ending, PortalRequest, Reply};
-use crate::faults::{FaultKind, Faults, Fired, LANDING_MS_MAX};
-use crate::limits::Limits;
 use crate::routes::{self, Endpoint, Query, Route, SCOPES};
-use crate::world::{Call, Row, World};
 
 /// The token that every portal accepts until it is revoked.
 pub const LOCAL_TOKEN: &str = "pat-na1-00000000-0000-4000-8000-milepostlocal";
@@ -29,7 +31,6 @@ pub const LOCAL_TOKEN: &str = "pat-na1-00000000-0000-4000-8000-milepostlocal";
 #[derive(Debug)]
 pub struct Engine {
     pub(crate) world: World,
-    pub(crate) limits: Limits,
     pub(crate) faults: Faults,
     pub(crate) calls: CallLog,
     /// Token to the scopes it has.
@@ -73,7 +74,6 @@ impl Engine {
         let all = SCOPES.iter().map(|scope| (*scope).to_owned()).collect();
         Self {
             world: World::new(seed),
-            limits: Limits::default(),
             faults: Faults::default(),
             calls: CallLog::default(),
             tokens: BTreeMap::from([(LOCAL_TOKEN.to_owned(), all)]),
@@ -86,7 +86,7 @@ impl Engine {
         self.settle(now);
         let arrived = Arrived::read(request);
         let is_search = arrived.route.as_ref().is_ok_and(|route| route.endpoint.is_search());
-        let fired = self.faults.fire(now, request, &mut self.world.chance);
+        let fired = self.faults.fire(now, &request.method, &request.path, &mut self.world.chance);
         let token = request.token.as_deref().unwrap_or_default();
         let mut written = Vec::new();
         let answer = match fired.end {
@@ -95,7 +95,7 @@ impl Engine {
             _ => self.answer(now, &arrived, &fired, &mut written),
         };
         if fired.end != Some(FaultKind::Refused) {
-            self.limits.arrive(now, token, is_search);
+            self.world.limits.arrive(now, token, is_search);
         }
         let delivery = self.delivery(now, &fired);
         let reply = self.dress(now, token, is_search, answer, delivery);
@@ -121,7 +121,7 @@ impl Engine {
         for late in self.late.drain(..due).collect::<Vec<_>>() {
             let arrived = Arrived::read(&late.request);
             if let Ok(route) = &arrived.route {
-                self.perform(late.lands_at, &arrived, route, &Fired::default());
+                perform(&mut self.world, late.lands_at, &arrived, route, &Fired::default());
             }
         }
     }
@@ -135,9 +135,8 @@ impl Engine {
     ) -> Answer {
         let scopes = arrived.route.as_ref().map_or(&[][..], |route| route.endpoint.scopes());
         if let Some(end) = &fired.end {
-            let chance = &mut self.world.chance;
-            let request_id = || chance.uuid_v7(now);
-            if let Some(answer) = end.instead(scopes, &self.world.settings, request_id) {
+            let request_id = self.world.chance.uuid_v7(now);
+            if let Some(answer) = instead(end, scopes, &self.world.settings, request_id) {
                 return answer;
             }
         }
@@ -145,12 +144,10 @@ impl Engine {
         let Some(granted) = self.tokens.get(token) else { return errors::unauthorized() };
         let has_scope = scopes.is_empty() || scopes.iter().any(|scope| granted.contains(*scope));
         let is_search = arrived.route.as_ref().is_ok_and(|route| route.endpoint.is_search());
-        let admitted = self.limits.admit(now, token, is_search, &self.world.settings);
-        if let Err(policy) = admitted {
+        if let Err(policy) = self.world.admit(now, token, is_search) {
             let request_id = self.world.chance.uuid_v7(now);
             return errors::throttled(policy, &self.world.settings, request_id);
         }
-        self.world.touched.insert(Row::Counters);
         let route = match &arrived.route {
             Ok(route) if has_scope => route,
             Ok(_) => return errors::missing_scopes(scopes),
@@ -160,38 +157,14 @@ impl Engine {
             self.late.push(Late { lands_at, request: arrived.request.clone() });
             return errors::edge_page(504);
         }
-        // What an earlier call left for the disk is not what this one wrote.
-        let before = std::mem::take(&mut self.world.store.touched);
-        let answer = self.perform(now, arrived, route, fired);
-        written.extend(&self.world.store.touched);
-        self.world.store.touched.extend(before);
+        let act = |world: &mut World| perform(world, now, arrived, route, fired);
+        let (answer, ids) = self.world.noting_writes(act);
+        written.extend(ids);
         match fired.end {
             Some(FaultKind::AppliedThen { status: 500 }) => errors::internal_error(),
             Some(FaultKind::AppliedThen { status }) => errors::edge_page(status),
             _ => answer,
         }
-    }
-
-    fn perform(
-        &mut self,
-        now: DateTime<Utc>,
-        arrived: &Arrived<'_>,
-        route: &Route,
-        fired: &Fired,
-    ) -> Answer {
-        let skew = TimeDelta::milliseconds(self.world.settings.clock_skew_ms);
-        let usage = (route.endpoint == Endpoint::Usage)
-            .then(|| self.limits.usage(now, &self.world.settings));
-        let call = Call {
-            now: to_the_millisecond(now + skew),
-            version: route.version,
-            query: &arrived.query,
-            body: &arrived.body,
-            undefined: &fired.undefined,
-            silent_rows: fired.silent_rows,
-            usage,
-        };
-        self.world.perform(route, &call)
     }
 
     fn delivery(&mut self, now: DateTime<Utc>, fired: &Fired) -> Delivery {
@@ -227,7 +200,7 @@ impl Engine {
             }
         };
         put("cf-cache-status", "DYNAMIC");
-        put("cf-ray", &format!("{:016x}-LAX", self.world.chance.next()));
+        put("cf-ray", &format!("{:016x}-LAX", self.world.chance.next_u64()));
         put("server", "cloudflare");
         if !is_edge {
             put("x-hubspot-correlation-id", &correlation_id);
@@ -235,7 +208,7 @@ impl Engine {
             put("access-control-allow-credentials", "false");
             put("vary", "origin, accept-encoding");
             if self.tokens.contains_key(token) && !is_search {
-                for (name, value) in self.limits.headers(now, token, &self.world.settings) {
+                for (name, value) in self.world.limits.headers(now, token, &self.world.settings) {
                     put(name, &value);
                 }
             }
@@ -258,6 +231,52 @@ impl Engine {
             }
         };
         Reply { status: answer.status, headers, body, delivery }
+    }
+}
+
+fn perform(
+    world: &mut World,
+    now: DateTime<Utc>,
+    arrived: &Arrived<'_>,
+    route: &Route,
+    fired: &Fired,
+) -> Answer {
+    let skew = TimeDelta::milliseconds(world.settings.clock_skew_ms);
+    let usage =
+        (route.endpoint == Endpoint::Usage).then(|| world.limits.usage(now, &world.settings));
+    let call = Call {
+        now: to_the_millisecond(now + skew),
+        version: route.version,
+        query: &arrived.query,
+        body: &arrived.body,
+        undefined: &fired.undefined,
+        silent_rows: fired.silent_rows,
+        usage,
+    };
+    call::perform(world, route, &call)
+}
+
+/// The answer of a fault that comes instead of doing anything.
+fn instead(
+    end: &FaultKind,
+    scopes: &[&str],
+    settings: &Settings,
+    request_id: String,
+) -> Option<Answer> {
+    let throttled = |policy, request_id| Some(errors::throttled(policy, settings, request_id));
+    match end {
+        FaultKind::Unauthorized => Some(errors::unauthorized()),
+        FaultKind::Forbidden => Some(errors::missing_scopes(scopes)),
+        FaultKind::Locked => Some(errors::locked()),
+        FaultKind::TenSecondly => throttled(Policy::TenSecondly, request_id),
+        FaultKind::Secondly => throttled(Policy::Secondly, request_id),
+        FaultKind::Daily => throttled(Policy::Daily, request_id),
+        FaultKind::Migrating { retry_after_s } => {
+            Some(Answer::empty(477).with("retry-after", retry_after_s.to_string()))
+        }
+        FaultKind::InternalError => Some(errors::internal_error()),
+        FaultKind::Edge { status } => Some(errors::edge_page(*status)),
+        _ => None,
     }
 }
 

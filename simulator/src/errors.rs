@@ -3,8 +3,9 @@
 //! The engine adds the correlation id. Texts are HubSpot's, to the two spaces after a full stop.
 
 use serde_json::{Value, json};
-
-use crate::settings::Settings;
+use simulator_portal::limits::Policy;
+use simulator_portal::settings::Settings;
+use simulator_portal::values::Invalid;
 
 /// An answer before the engine dresses it.
 #[derive(Debug, Clone)]
@@ -35,23 +36,6 @@ impl Answer {
         self.headers.push((header, value.into()));
         self
     }
-}
-
-/// One value that is not accepted.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Invalid {
-    pub(crate) name: String,
-    pub(crate) value: String,
-    pub(crate) code: &'static str,
-    pub(crate) message: String,
-}
-
-/// Which limit a 429 names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Policy {
-    TenSecondly,
-    Secondly,
-    Daily,
 }
 
 pub(crate) fn resource_not_found() -> Answer {

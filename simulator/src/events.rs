@@ -3,69 +3,18 @@
 //! Sending answers 204 and tells nothing more; the first of two with one `uuid` counts. A batch that
 //! holds one bad event is refused whole, and the answer does not say which one it was.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
-
 use chrono::{DateTime, TimeDelta, Utc};
-use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
-use shared::event::EventName;
-use shared::event_definitions::{EVENT_PROPERTIES, PROPERTY_KIND, VALUE_UNITS_MAX, label};
+use shared::event_definitions::VALUE_UNITS_MAX;
+use simulator_portal::events::{EventDefinition, EventView};
+use simulator_portal::values::{self, Invalid};
+use simulator_portal::world::World;
 
-use crate::errors::{self, Answer, Invalid};
-use crate::values;
-use crate::world::{Call, Row, World};
+use crate::call::Call;
+use crate::errors::{self, Answer};
 
 /// The most events of one batch.
 const SEND_MAX: usize = 500;
-/// The accepted events that can be looked at, the last ones.
-const EVENTS_KEPT: usize = 10_000;
-
-/// An accepted event, as tests see it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct EventView {
-    /// The fully qualified name.
-    pub event: String,
-    /// What tells it from others of its name.
-    pub uuid: Option<String>,
-    /// Whose it is, by e-mail.
-    pub email: Option<String>,
-    /// Whose it is, by record id.
-    pub object_id: Option<String>,
-    /// When it happened.
-    pub occurred_at: Option<String>,
-    /// What it carries.
-    pub properties: BTreeMap<String, String>,
-}
-
-/// What the portal knows of events.
-#[derive(Debug, Default)]
-pub(crate) struct Events {
-    /// By the fully qualified name.
-    pub(crate) definitions: BTreeMap<String, EventDefinition>,
-    /// Event names and ids that were accepted, joined by a space.
-    pub(crate) seen: BTreeSet<String>,
-    /// Events accepted and counted once.
-    pub(crate) counted: u64,
-    /// The last of them.
-    pub(crate) kept: VecDeque<EventView>,
-}
-
-/// A kind of event. Its JSON is its row on disk.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(crate) struct EventDefinition {
-    pub(crate) name: String,
-    pub(crate) body: Value,
-    /// From when on its events are taken.
-    #[serde(default)]
-    pub(crate) taken_from: Option<DateTime<Utc>>,
-}
-
-impl EventDefinition {
-    fn has(&self, property: &str) -> bool {
-        let properties = self.body["properties"].as_array();
-        properties.is_some_and(|list| list.iter().any(|one| one["name"] == property))
-    }
-}
 
 pub(crate) fn send(world: &mut World, call: &Call<'_>) -> Result<Answer, Answer> {
     accept(world, call.now, &[Value::Object(call.object()?.clone())])
@@ -83,7 +32,7 @@ pub(crate) fn send_batch(world: &mut World, call: &Call<'_>) -> Result<Answer, A
 pub(crate) fn list(world: &mut World, call: &Call<'_>) -> Result<Answer, Answer> {
     let limit = call.query.get("limit").and_then(|limit| limit.parse().ok()).unwrap_or(usize::MAX);
     let after = call.query.get("after").unwrap_or_default();
-    let definitions = &world.events.definitions;
+    let definitions = world.events.definitions();
     let mut rest = definitions.values().filter(|definition| definition.name.as_str() > after);
     let page: Vec<&EventDefinition> = rest.by_ref().take(limit).collect();
     let results: Vec<&Value> = page.iter().map(|definition| &definition.body).collect();
@@ -95,8 +44,8 @@ pub(crate) fn list(world: &mut World, call: &Call<'_>) -> Result<Answer, Answer>
 }
 
 pub(crate) fn get(world: &mut World, name: &str) -> Result<Answer, Answer> {
-    let full = qualified(world, name);
-    let definition = world.events.definitions.get(&full).ok_or_else(|| unknown(name))?;
+    let full = world.qualified(name);
+    let definition = world.events.definitions().get(&full).ok_or_else(|| unknown(name))?;
     Ok(Answer::json(200, definition.body.clone()))
 }
 
@@ -108,7 +57,7 @@ pub(crate) fn define(world: &mut World, call: &Call<'_>) -> Result<Answer, Answe
     if !starts_well || !name.chars().all(is_plain) {
         return Err(errors::refused("An event name must match [a-z][a-z0-9_]*"));
     }
-    if world.events.definitions.contains_key(&qualified(world, name)) {
+    if world.events.definitions().contains_key(&world.qualified(name)) {
         return Err(Answer::json(
             409,
             json!({"status": "error", "category": "OBJECT_ALREADY_EXISTS",
@@ -118,7 +67,7 @@ pub(crate) fn define(world: &mut World, call: &Call<'_>) -> Result<Answer, Answe
     let label = body.get("label").cloned().unwrap_or(name.into());
     let properties = body.get("propertyDefinitions").cloned().unwrap_or(json!([]));
     let lag = TimeDelta::milliseconds(world.settings.event_lag_ms as i64);
-    Ok(Answer::json(201, put(world, name, &label, &properties, Some(call.now + lag))))
+    Ok(Answer::json(201, world.define_event(name, &label, &properties, Some(call.now + lag))))
 }
 
 pub(crate) fn define_property(
@@ -127,8 +76,8 @@ pub(crate) fn define_property(
     name: &str,
 ) -> Result<Answer, Answer> {
     let property = Value::Object(call.object()?.clone());
-    let full = qualified(world, name);
-    let definition = world.events.definitions.get_mut(&full).ok_or_else(|| unknown(name))?;
+    let full = world.qualified(name);
+    let definition = world.events.definitions().get(&full).ok_or_else(|| unknown(name))?;
     if definition.has(property["name"].as_str().unwrap_or_default()) {
         return Err(Answer::json(
             409,
@@ -136,50 +85,12 @@ pub(crate) fn define_property(
                    "message": "A property of that name already exists."}),
         ));
     }
-    if let Some(properties) = definition.body["properties"].as_array_mut() {
-        properties.push(property.clone());
-    }
-    world.touched.insert(Row::EventDefinition(full));
+    world.add_event_property(name, property.clone());
     Ok(Answer::json(201, property))
 }
 
-/// Adds what is missing of Milepost's events.
-pub(crate) fn define_milepost_events(world: &mut World) {
-    let property = |p: shared::event_definitions::EventProperty| json!({"name": p.name, "label": p.label, "type": PROPERTY_KIND});
-    let properties = json!(EVENT_PROPERTIES.map(property));
-    for event in EventName::ALL {
-        if !world.events.definitions.contains_key(&qualified(world, event.as_str())) {
-            put(world, event.as_str(), &label(event).into(), &properties, None);
-        }
-    }
-}
-
-/// Puts a definition in, and gives it as the portal shows it.
-fn put(
-    world: &mut World,
-    name: &str,
-    label: &Value,
-    properties: &Value,
-    taken_from: Option<DateTime<Utc>>,
-) -> Value {
-    let full = qualified(world, name);
-    let shown = json!({
-        "id": full, "name": name, "fullyQualifiedName": full, "archived": false,
-        "labels": {"singular": label},
-        "primaryObject": "CONTACT", "trackingType": "MANUAL",
-        "properties": properties, "associations": [],
-    });
-    let definition = EventDefinition { name: full.clone(), body: shown.clone(), taken_from };
-    world.touched.insert(Row::EventDefinition(full.clone()));
-    world.events.definitions.insert(full, definition);
-    shown
-}
-
 pub(crate) fn undefine(world: &mut World, name: &str) -> Result<Answer, Answer> {
-    let full = qualified(world, name);
-    world.events.definitions.remove(&full).ok_or_else(|| unknown(name))?;
-    world.touched.insert(Row::EventDefinition(full));
-    Ok(Answer::empty(204))
+    if world.undefine_event(name) { Ok(Answer::empty(204)) } else { Err(unknown(name)) }
 }
 
 fn accept(world: &mut World, now: DateTime<Utc>, events: &[Value]) -> Result<Answer, Answer> {
@@ -187,7 +98,7 @@ fn accept(world: &mut World, now: DateTime<Utc>, events: &[Value]) -> Result<Ans
     for event in events {
         let event = event.as_object().cloned().unwrap_or_default();
         let name = event.get("eventName").and_then(Value::as_str).unwrap_or_default();
-        let definition = world.events.definitions.get(name);
+        let definition = world.events.definitions().get(name);
         let is_taken = |d: &&EventDefinition| d.taken_from.is_none_or(|from| from <= now);
         let definition = definition.filter(is_taken).ok_or_else(|| unknown(name))?;
         if !names_somebody(&event) {
@@ -215,16 +126,8 @@ fn accept(world: &mut World, now: DateTime<Utc>, events: &[Value]) -> Result<Ans
         }
         accepted.push(view);
     }
-    for view in accepted {
-        let id = view.uuid.as_ref().map(|uuid| format!("{} {uuid}", view.event));
-        if id.as_ref().is_none_or(|id| world.events.seen.insert(id.clone())) {
-            world.events.counted += 1;
-            world.events.kept.push_back(view);
-            if world.events.kept.len() > EVENTS_KEPT {
-                world.events.kept.pop_front();
-            }
-        }
-        world.touched.extend(id.map(Row::EventId));
+    for event in accepted {
+        world.accept_event(event);
     }
     Ok(Answer::empty(204))
 }
@@ -254,11 +157,6 @@ fn names_somebody(event: &Map<String, Value>) -> bool {
     ["objectId", "email", "utk"].iter().any(|key| {
         event.get(*key).is_some_and(|value| value.as_str().is_some_and(|text| !text.is_empty()))
     })
-}
-
-fn qualified(world: &World, name: &str) -> String {
-    let prefix = format!("pe{}_", world.settings.portal_id);
-    if name.starts_with(&prefix) { name.to_owned() } else { format!("{prefix}{name}") }
 }
 
 fn unknown(name: &str) -> Answer {

@@ -1,16 +1,17 @@
 //! The calls on property groups: list, get, create, change, archive.
 //!
-//! **Invariant**: a group is archived only when no active property stands in it.
+//! **Invariant**: a group is archived only when it holds no active property.
 
 use serde_json::{Value, json};
+use simulator_portal::definitions::{Group, Property};
+use simulator_portal::world::World;
 
-use crate::definition_calls::{check_name, required, text, visible_at};
-use crate::definitions::{Group, Property};
+use crate::call::Call;
+use crate::definition_calls::{check_name, required, text};
 use crate::errors::{self, Answer};
-use crate::world::{Call, Row, World};
 
 pub(crate) fn list(world: &mut World, call: &Call<'_>) -> Result<Answer, Answer> {
-    let groups = world.definitions.groups.values();
+    let groups = world.definitions.groups();
     let results: Vec<Value> = groups
         .filter(|g| g.archived_at.is_none() && g.visible_at <= call.now)
         .map(json_of)
@@ -28,7 +29,7 @@ pub(crate) fn create(world: &mut World, call: &Call<'_>) -> Result<Answer, Answe
     let name = required(body, "name")?;
     let label = required(body, "label")?;
     check_name(&name)?;
-    if world.definitions.groups.get(&name).is_some_and(|group| group.archived_at.is_none()) {
+    if world.definitions.groups().any(|group| group.name == name && group.archived_at.is_none()) {
         return Err(Answer::json(
             409,
             json!({"status": "error", "category": "OBJECT_ALREADY_EXISTS",
@@ -39,13 +40,13 @@ pub(crate) fn create(world: &mut World, call: &Call<'_>) -> Result<Answer, Answe
         name,
         label,
         display_order: body.get("displayOrder").and_then(Value::as_i64).unwrap_or(-1),
-        visible_at: visible_at(world, call),
+        visible_at: world.visible_at(call.now),
         archived_at: None,
     };
     let location =
         format!("https://api.hubapi.com/crm/v3/properties/contacts/groups/{}", group.name);
     let answer = Answer::json(201, json_of(&group)).with("location", location);
-    keep(world, group);
+    world.keep_group(group);
     Ok(answer)
 }
 
@@ -57,7 +58,7 @@ pub(crate) fn update(world: &mut World, call: &Call<'_>, name: &str) -> Result<A
     group.display_order =
         body.get("displayOrder").and_then(Value::as_i64).unwrap_or(group.display_order);
     let answer = Answer::json(200, json_of(&group));
-    keep(world, group);
+    world.keep_group(group);
     Ok(answer)
 }
 
@@ -65,20 +66,15 @@ pub(crate) fn archive(world: &mut World, call: &Call<'_>, name: &str) -> Result<
     let mut group =
         world.definitions.group(name, call.now).cloned().ok_or_else(|| unknown(name))?;
     let in_use = |p: &Property| p.group == name && p.archived_at.is_none();
-    if world.definitions.properties.values().any(in_use) {
+    if world.definitions.properties().any(in_use) {
         let inner = json!({"status": "error", "category": "VALIDATION_ERROR",
                            "subCategory": "PropertyGroupError.GROUP_WITH_ACTIVE_PROPERTIES",
                            "message": format!("Group {name} has active properties")});
         return Err(errors::refused(format!("Unable to archive the group: {inner}")));
     }
     group.archived_at = Some(call.now);
-    keep(world, group);
+    world.keep_group(group);
     Ok(Answer::empty(204))
-}
-
-fn keep(world: &mut World, group: Group) {
-    world.touched.insert(Row::Group(group.name.clone()));
-    world.definitions.groups.insert(group.name.clone(), group);
 }
 
 fn unknown(name: &str) -> Answer {

@@ -16,41 +16,35 @@ use serde::Serialize;
 
 mod account;
 mod batch;
+mod call;
 pub mod calls;
-mod chance;
 mod definition_calls;
-mod definitions;
 mod engine;
 mod errors;
 mod events;
 pub mod exchange;
-pub mod faults;
 mod group_calls;
 pub mod inner_door;
-mod limits;
 mod marketer;
 mod record;
 mod retire;
 mod routes;
-mod rows;
 mod search;
-pub mod settings;
 mod single;
-mod store;
-mod values;
-mod world;
 mod write;
 
 pub use engine::{Engine, LOCAL_TOKEN};
-pub use events::EventView;
 pub use marketer::EditFault;
-pub use rows::{KeepRows, KeptRow, PortalFault};
+pub use simulator_portal::events::EventView;
+pub use simulator_portal::rows::{KeepRows, KeptRow, PortalFault};
+pub use simulator_portal::{faults, settings};
 
 use calls::CallSeen;
 use exchange::{PortalRequest, Reply};
 use faults::{FaultRule, SetFault};
 use settings::Settings;
-use store::Contact;
+use simulator_portal::rows;
+use simulator_portal::store::Contact;
 
 /// A portal that both doors, the tests and the status page share.
 #[derive(Debug)]
@@ -117,7 +111,7 @@ impl Portal {
     /// When its rows can't be read.
     pub fn kept_by(mut keeper: Box<dyn KeepRows>) -> Result<Self, PortalFault> {
         let mut engine = Engine::new(SEED_KEPT);
-        rows::load(&mut *keeper, &mut engine)?;
+        rows::load(&mut *keeper, &mut engine.world)?;
         Ok(Self { inner: Mutex::new(Inner { engine, keeper: Some(keeper) }) })
     }
 
@@ -145,12 +139,12 @@ impl Portal {
 
     /// Adds Milepost's custom events, where they are missing.
     pub fn define_milepost_events(&self) {
-        self.change(|engine| events::define_milepost_events(&mut engine.world));
+        self.change(|engine| engine.world.define_milepost_events());
     }
 
     /// The last custom events that were accepted since the portal was started, oldest first.
     pub fn accepted_events(&self) -> Vec<EventView> {
-        self.lock().engine.world.events.kept.iter().cloned().collect()
+        self.lock().engine.world.events.kept().cloned().collect()
     }
 
     /// The contacts by ascending id, archived ones too.
@@ -182,19 +176,19 @@ impl Portal {
         let inner = self.lock();
         let engine = &inner.engine;
         Stats {
-            contacts: engine.world.store.len(),
+            contacts: engine.world.store.count(),
             calls: engine.calls.total(),
             throttled: engine.calls.throttled,
             faults: engine.faults.used(),
-            used_today: engine.limits.used_today(),
-            peak_in_ten_seconds: engine.limits.peak(),
-            events: engine.world.events.counted,
+            used_today: engine.world.limits.used_today(),
+            peak_in_ten_seconds: engine.world.limits.peak(),
+            events: engine.world.events.counted(),
         }
     }
 
     /// The largest number of calls of one token in any ten seconds so far, refused ones included.
     pub fn peak_in_ten_seconds(&self) -> usize {
-        self.lock().engine.limits.peak()
+        self.lock().engine.world.limits.peak()
     }
 
     /// The switches as they stand.
@@ -205,10 +199,7 @@ impl Portal {
     /// Changes switches. Times are at most a day, and rates at most a million a second;
     /// [`Settings::patched`] holds them to it.
     pub fn set(&self, change: impl FnOnce(&mut Settings)) {
-        self.change(|engine| {
-            change(&mut engine.world.settings);
-            engine.world.touched.insert(world::Row::Settings);
-        });
+        self.change(|engine| engine.world.set(change));
     }
 
     /// Sets a fault; what clears it comes back.
@@ -245,7 +236,7 @@ impl Portal {
 
     /// Sets how many calls the day has seen.
     pub fn spend_today(&self, now: DateTime<Utc>, used: u64) {
-        self.change(|engine| engine.limits.spend(now, used, &engine.world.settings));
+        self.change(|engine| engine.world.limits.spend(now, used, &engine.world.settings));
     }
 
     /// Empties the portal: contacts, definitions, counters, faults, tokens, switches and the log.
@@ -278,10 +269,9 @@ impl Portal {
 impl Inner {
     fn save(&mut self) -> Result<(), PortalFault> {
         match &mut self.keeper {
-            Some(keeper) => rows::save(&mut **keeper, &mut self.engine),
+            Some(keeper) => rows::save(&mut **keeper, &mut self.engine.world),
             None => {
-                self.engine.world.touched.clear();
-                self.engine.world.store.touched.clear();
+                self.engine.world.unmark();
                 Ok(())
             }
         }

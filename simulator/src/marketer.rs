@@ -7,12 +7,13 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
 use serde_json::{Map, Value};
+use simulator_portal::version::Version;
 
 use crate::Portal;
+use crate::call::Call;
 use crate::errors::{Answer, Body};
 use crate::retire;
-use crate::routes::{Query, Version};
-use crate::world::{Call, Row, World};
+use crate::routes::Query;
 use crate::write::{self, Claimed};
 use crate::{definition_calls, engine::Engine};
 
@@ -86,7 +87,7 @@ impl Portal {
         })
     }
 
-    /// Deletes a contact for good; whether there was one.
+    /// Deletes a contact permanently; whether there was one.
     pub fn forget_contact(&self, now: DateTime<Utc>, id: u64) -> bool {
         self.change(|engine| {
             let was_there = engine.world.store.any(id).is_some();
@@ -103,24 +104,6 @@ impl Portal {
             definition_calls::archive_one(&mut engine.world, now, property);
             true
         })
-    }
-}
-
-impl World {
-    /// Removes a contact for good and notes its addresses.
-    pub(crate) fn forget(&mut self, now: DateTime<Utc>, id: u64) {
-        let emails = self.store.forget(now, id);
-        self.touched.extend(emails.into_iter().map(Row::Forgotten));
-    }
-
-    /// Adds what is missing of Milepost's groups and properties.
-    pub(crate) fn define_milepost_properties(&mut self) {
-        for name in self.definitions.define_milepost_properties() {
-            self.touched.insert(Row::Property(name));
-        }
-        for group in shared::properties::GROUPS {
-            self.touched.insert(Row::Group(group.name.to_owned()));
-        }
     }
 }
 

@@ -3,10 +3,11 @@
 //! **Invariant**: every property value is a text or null; an undefined name is left out.
 
 use serde_json::{Map, Value, json};
+use simulator_portal::store::Contact;
+use simulator_portal::values;
+use simulator_portal::world::World;
 
-use crate::store::Contact;
-use crate::values;
-use crate::world::{Call, World};
+use crate::call::Call;
 
 /// What is shown when nothing is asked for.
 const DEFAULT: [&str; 6] =
@@ -37,7 +38,7 @@ pub(crate) fn as_read(
 ) -> Value {
     let mut properties = Map::new();
     let mut show = |name: &str| {
-        if world.defined(call, name).is_some() {
+        if call.defined(world, name).is_some() {
             properties
                 .insert(name.to_owned(), contact.value(name).map_or(Value::Null, Value::from));
         }

@@ -1,10 +1,11 @@
-//! How contacts end: archived, merged into another, or deleted for good.
+//! How contacts end: archived, merged into another, or deleted permanently.
 
 use serde_json::Value;
+use simulator_portal::world::World;
 
+use crate::call::Call;
 use crate::errors::{self, Answer};
 use crate::record;
-use crate::world::{Call, Row, World};
 
 /// HubSpot's cap on what one record may take in.
 const MERGES_MAX: usize = 250;
@@ -57,11 +58,7 @@ pub(crate) fn merge_contacts(
         answer.status = 414;
         return Err(answer);
     }
-    let keep = world.settings.merge_keeps_primary_id;
-    let survivor =
-        world.store.merge(now, primary, loser, keep).ok_or_else(errors::resource_not_found)?;
-    world.touched.extend([Row::Alias(primary), Row::Alias(loser)]);
-    Ok(survivor)
+    world.merge(now, primary, loser).ok_or_else(errors::resource_not_found)
 }
 
 /// `POST /gdpr-delete`: 204; an unknown address is put on the list of the forgotten.
@@ -78,11 +75,7 @@ pub(crate) fn gdpr_delete(world: &mut World, call: &Call<'_>) -> Result<Answer, 
     };
     match found {
         Some(id) => world.forget(call.now, id),
-        None if by_email => {
-            let email = crate::values::folded(id);
-            world.store.forgotten.insert(email.clone());
-            world.touched.insert(Row::Forgotten(email));
-        }
+        None if by_email => world.forget_address(id),
         None => {}
     }
     Ok(Answer::empty(204))

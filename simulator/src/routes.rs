@@ -3,38 +3,9 @@
 //! **Invariant**: all versions lead to the same calls; only values and rules differ by version.
 
 use http::Method;
+use simulator_portal::version::Version;
 
 use crate::errors::{self, Answer};
-
-/// The API version in a path.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Version {
-    V3,
-    D2025_09,
-    D2026_03,
-    D2026_09,
-}
-
-impl Version {
-    fn dated(segment: &str) -> Option<Self> {
-        match segment {
-            "2025-09" => Some(Self::D2025_09),
-            "2026-03" => Some(Self::D2026_03),
-            "2026-09" => Some(Self::D2026_09),
-            _ => None,
-        }
-    }
-
-    /// From 2026-09 on dates are normalized instead of refused.
-    pub(crate) fn is_lenient(self) -> bool {
-        self == Self::D2026_09
-    }
-
-    /// From 2026-09 on an administrator's rules bind API writes.
-    pub(crate) fn binds_rules(self) -> bool {
-        self == Self::D2026_09
-    }
-}
 
 /// A call that the portal answers.
 #[derive(Debug, Clone, PartialEq, Eq)]

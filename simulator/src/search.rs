@@ -8,12 +8,13 @@ use std::collections::BTreeMap;
 
 use chrono::DateTime;
 use serde_json::{Map, Value, json};
+use simulator_portal::store::Contact;
+use simulator_portal::values;
+use simulator_portal::world::World;
 
+use crate::call::Call;
 use crate::errors::{self, Answer};
 use crate::record;
-use crate::store::Contact;
-use crate::values;
-use crate::world::{Call, World};
 
 const LIMIT_DEFAULT: usize = 10;
 const LIMIT_MAX: usize = 200;
@@ -169,7 +170,7 @@ fn filter(world: &World, call: &Call<'_>, filter: &Value) -> Result<Filter, Answ
         Some(other) => other.to_string(),
     };
     let property = text("propertyName");
-    if world.defined(call, &property).is_none() {
+    if call.defined(world, &property).is_none() {
         return Err(errors::refused(format!("Property \"{property}\" does not exist")));
     }
     let operator = match text("operator").as_str() {

@@ -1,11 +1,12 @@
 //! The calls on one contact, and the list of all.
 
 use serde_json::{Value, json};
+use simulator_portal::world::World;
 
 use crate::batch;
+use crate::call::Call;
 use crate::errors::{self, Answer};
 use crate::record;
-use crate::world::{Call, World};
 use crate::write::{self, Claimed, RowFault};
 
 const LIST_DEFAULT: usize = 10;
@@ -85,7 +86,7 @@ pub(crate) fn list(world: &mut World, call: &Call<'_>) -> Result<Answer, Answer>
 fn locate(world: &World, call: &Call<'_>, id: &str) -> Result<Option<u64>, Answer> {
     match call.query.get("idProperty") {
         Some(property) if property != "hs_object_id" => {
-            if !world.store.unique.contains(property) {
+            if !world.store.is_unique(property) {
                 return Err(errors::not_a_unique_property(property, &world.settings));
             }
             Ok(world.store.holder(property, id))

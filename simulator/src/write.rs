@@ -8,12 +8,13 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Map, Value, json};
+use simulator_portal::settings::RequiredRule;
+use simulator_portal::store::{Changes, Contact};
+use simulator_portal::values::{self, Invalid};
+use simulator_portal::world::World;
 
-use crate::errors::{self, Answer, Invalid};
-use crate::settings::RequiredRule;
-use crate::store::{Changes, Contact};
-use crate::values;
-use crate::world::{Call, World};
+use crate::call::Call;
+use crate::errors::{self, Answer};
 
 /// What is wrong with one record of a write.
 #[derive(Debug, Clone)]
@@ -153,7 +154,7 @@ fn judge_value(
     };
     let refuse =
         |code, message| Err(Invalid { name: name.to_owned(), value: raw.clone(), code, message });
-    let Some(property) = world.defined(call, name) else {
+    let Some(property) = call.defined(world, name) else {
         return refuse("PROPERTY_DOESNT_EXIST", format!("Property \"{name}\" does not exist"));
     };
     if property.read_only {
@@ -231,7 +232,7 @@ fn claim(
 ) -> Result<(), RowFault> {
     let taken: Vec<(String, String)> = changes
         .iter()
-        .filter(|(name, _)| world.store.unique.contains(*name))
+        .filter(|(name, _)| world.store.is_unique(*name))
         .filter_map(|(name, value)| Some((name.clone(), value.clone()?)))
         .collect();
     for (name, value) in &taken {
@@ -242,7 +243,7 @@ fn claim(
         if claimed.contains(&(name.clone(), value.clone())) {
             return Err(RowFault::Refused(format!("Duplicate {name} found in batch input")));
         }
-        let blocked = world.settings.gdpr_blocks_create && world.store.forgotten.contains(value);
+        let blocked = world.settings.gdpr_blocks_create && world.store.is_forgotten(value);
         if name == "email" && target.is_none() && blocked {
             let told = "This email address was permanently deleted and cannot be used again";
             return Err(RowFault::Refused(told.into()));

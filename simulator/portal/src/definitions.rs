@@ -12,54 +12,82 @@ use serde::{Deserialize, Serialize};
 
 /// A contact property.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Property {
-    pub(crate) name: String,
-    pub(crate) label: String,
-    pub(crate) kind: String,
-    pub(crate) field_type: String,
-    pub(crate) group: String,
-    pub(crate) description: String,
-    pub(crate) options: Vec<Choice>,
-    pub(crate) display_order: i64,
-    pub(crate) hidden: bool,
-    pub(crate) form_field: bool,
-    pub(crate) unique: bool,
-    pub(crate) hubspot_defined: bool,
-    pub(crate) read_only: bool,
-    pub(crate) created_at: DateTime<Utc>,
-    pub(crate) updated_at: DateTime<Utc>,
-    pub(crate) visible_at: DateTime<Utc>,
-    pub(crate) archived_at: Option<DateTime<Utc>>,
+pub struct Property {
+    /// The internal name.
+    pub name: String,
+    /// What HubSpot shows.
+    pub label: String,
+    /// HubSpot's `type`.
+    pub kind: String,
+    /// HubSpot's `fieldType`.
+    pub field_type: String,
+    /// The group's internal name.
+    pub group: String,
+    /// What it is for.
+    pub description: String,
+    /// The choices of an enumeration.
+    pub options: Vec<Choice>,
+    /// Its place among others; -1 is last.
+    pub display_order: i64,
+    /// Whether forms and lists leave it out.
+    pub hidden: bool,
+    /// Whether forms may ask for it.
+    pub form_field: bool,
+    /// Whether a value belongs to one contact only.
+    pub unique: bool,
+    /// Whether HubSpot defines it.
+    pub hubspot_defined: bool,
+    /// Whether only the portal sets it.
+    pub read_only: bool,
+    /// When it was made.
+    pub created_at: DateTime<Utc>,
+    /// When it was changed last.
+    pub updated_at: DateTime<Utc>,
+    /// From when on it can be seen.
+    pub visible_at: DateTime<Utc>,
+    /// When it was archived, if it is.
+    pub archived_at: Option<DateTime<Utc>>,
 }
 
 /// One option of an enumeration.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Choice {
-    pub(crate) value: String,
-    pub(crate) label: String,
-    pub(crate) display_order: i64,
-    pub(crate) hidden: bool,
+pub struct Choice {
+    /// What a record holds.
+    pub value: String,
+    /// What HubSpot shows.
+    pub label: String,
+    /// Its place among others; -1 is last.
+    pub display_order: i64,
+    /// Whether forms and lists leave it out.
+    pub hidden: bool,
 }
 
 /// A property group.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Group {
-    pub(crate) name: String,
-    pub(crate) label: String,
-    pub(crate) display_order: i64,
-    pub(crate) visible_at: DateTime<Utc>,
-    pub(crate) archived_at: Option<DateTime<Utc>>,
+pub struct Group {
+    /// The internal name.
+    pub name: String,
+    /// What HubSpot shows.
+    pub label: String,
+    /// Its place among others; -1 is last.
+    pub display_order: i64,
+    /// From when on it can be seen.
+    pub visible_at: DateTime<Utc>,
+    /// When it was archived, if it is.
+    pub archived_at: Option<DateTime<Utc>>,
 }
 
 /// All definitions, archived ones too.
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Definitions {
+pub struct Definitions {
+    /// All properties, by name.
     pub(crate) properties: BTreeMap<String, Property>,
+    /// All groups, by name.
     pub(crate) groups: BTreeMap<String, Group>,
 }
 
 /// The lifecycle stages, first to last.
-pub(crate) const LIFECYCLE_STAGES: [(&str, &str); 8] = [
+const LIFECYCLE_STAGES: [(&str, &str); 8] = [
     ("subscriber", "Subscriber"),
     ("lead", "Lead"),
     ("marketingqualifiedlead", "Marketing Qualified Lead"),
@@ -106,7 +134,7 @@ const FOUNDED: DateTime<Utc> = DateTime::UNIX_EPOCH;
 impl Definitions {
     pub(crate) fn of_a_fresh_portal() -> Self {
         let mut definitions = Self::default();
-        definitions.put_group(CONTACT_INFORMATION, "Contact information");
+        definitions.found_group(CONTACT_INFORMATION, "Contact information");
         for (name, label, kind, field_type, writable) in HUBSPOT_DEFINED {
             let options: &[(&str, &str)] = match name {
                 "lifecyclestage" => &LIFECYCLE_STAGES,
@@ -128,7 +156,7 @@ impl Definitions {
     /// names of those it added. What is there stays as it is; what was archived comes back.
     pub(crate) fn define_milepost_properties(&mut self) -> Vec<String> {
         for group in shared::properties::GROUPS {
-            self.put_group(group.name, group.label);
+            self.found_group(group.name, group.label);
         }
         let mut added = Vec::new();
         for property in shared::properties::PROPERTIES {
@@ -152,33 +180,46 @@ impl Definitions {
     }
 
     /// The property of this name that can be seen now.
-    pub(crate) fn property(&self, name: &str, now: DateTime<Utc>) -> Option<&Property> {
+    pub fn property(&self, name: &str, now: DateTime<Utc>) -> Option<&Property> {
         self.any(name).filter(|p| p.archived_at.is_none() && p.visible_at <= now)
     }
 
     /// The property of this name, archived or not yet visible included.
-    pub(crate) fn any(&self, name: &str) -> Option<&Property> {
+    pub fn any(&self, name: &str) -> Option<&Property> {
         self.properties.get(name)
     }
 
     /// The group of this name that can be seen now.
-    pub(crate) fn group(&self, name: &str, now: DateTime<Utc>) -> Option<&Group> {
+    pub fn group(&self, name: &str, now: DateTime<Utc>) -> Option<&Group> {
         self.groups.get(name).filter(|g| g.archived_at.is_none() && g.visible_at <= now)
+    }
+
+    /// All properties by name, archived ones too.
+    pub fn properties(&self) -> impl Iterator<Item = &Property> {
+        self.properties.values()
+    }
+
+    /// All groups by name, archived ones too.
+    pub fn groups(&self) -> impl Iterator<Item = &Group> {
+        self.groups.values()
     }
 
     pub(crate) fn put(&mut self, property: Property) {
         self.properties.insert(property.name.clone(), property);
     }
 
-    fn put_group(&mut self, name: &str, label: &str) {
-        let group = Group {
+    pub(crate) fn put_group(&mut self, group: Group) {
+        self.groups.insert(group.name.clone(), group);
+    }
+
+    fn found_group(&mut self, name: &str, label: &str) {
+        self.put_group(Group {
             name: name.into(),
             label: label.into(),
             display_order: -1,
             visible_at: FOUNDED,
             archived_at: None,
-        };
-        self.groups.insert(group.name.clone(), group);
+        });
     }
 }
 

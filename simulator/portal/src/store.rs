@@ -15,26 +15,31 @@ use crate::values;
 
 /// One contact. Its JSON is its row on disk.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Contact {
-    pub(crate) id: u64,
+pub struct Contact {
+    /// The record id.
+    pub id: u64,
     /// What was set; an unset property is absent. `email` is the primary address.
-    pub(crate) properties: BTreeMap<String, String>,
+    pub properties: BTreeMap<String, String>,
     /// The secondary addresses, oldest first.
-    pub(crate) additional_emails: Vec<String>,
+    pub additional_emails: Vec<String>,
     /// The ids this record took in, with when.
-    pub(crate) merged: Vec<(u64, DateTime<Utc>)>,
-    pub(crate) created_at: DateTime<Utc>,
-    pub(crate) updated_at: DateTime<Utc>,
-    pub(crate) archived_at: Option<DateTime<Utc>>,
+    pub merged: Vec<(u64, DateTime<Utc>)>,
+    /// When it was made.
+    pub created_at: DateTime<Utc>,
+    /// When it was written last.
+    pub updated_at: DateTime<Utc>,
+    /// When it was archived, if it is.
+    pub archived_at: Option<DateTime<Utc>>,
 }
 
 impl Contact {
-    pub(crate) fn email(&self) -> Option<&str> {
+    /// The primary address.
+    pub fn email(&self) -> Option<&str> {
         self.properties.get("email").map(String::as_str)
     }
 
     /// A property's value, HubSpot's computed ones included.
-    pub(crate) fn value(&self, name: &str) -> Option<String> {
+    pub fn value(&self, name: &str) -> Option<String> {
         let joined = |parts: Vec<String>| (!parts.is_empty()).then(|| parts.join(";"));
         match name {
             "createdate" => Some(values::iso(self.created_at)),
@@ -66,17 +71,17 @@ impl Contact {
 }
 
 /// What a write sets: a value, or `None` to clear.
-pub(crate) type Changes = BTreeMap<String, Option<String>>;
+pub type Changes = BTreeMap<String, Option<String>>;
 
 /// All contacts of the portal.
 #[derive(Debug, Default)]
-pub(crate) struct Store {
+pub struct Store {
     contacts: BTreeMap<u64, Contact>,
     /// Property name to value to holder, for `email` (secondary ones too) and unique properties.
     holders: BTreeMap<String, HashMap<String, u64>>,
     /// Merged-away id to the id it was merged into.
     pub(crate) merged_into: BTreeMap<u64, u64>,
-    /// Addresses that were deleted for good.
+    /// Addresses that were deleted permanently.
     pub(crate) forgotten: BTreeSet<String>,
     pub(crate) next_id: u64,
     /// The names of the properties whose values are unique.
@@ -95,22 +100,33 @@ const FIRST_ID: u64 = 101;
 const ID_STEP: u64 = 50;
 
 impl Store {
-    pub(crate) fn new() -> Self {
-        Self { next_id: FIRST_ID, unique: BTreeSet::from(["email".to_owned()]), ..Self::default() }
+    pub(crate) fn new(index_lag: TimeDelta) -> Self {
+        let unique = BTreeSet::from(["email".to_owned()]);
+        Self { next_id: FIRST_ID, unique, index_lag, ..Self::default() }
     }
 
-    /// A live contact by its own id. Merged-away and archived ones are none.
-    pub(crate) fn live(&self, id: u64) -> Option<&Contact> {
+    /// Whether a value of this property belongs to one contact only, so that it can name it.
+    pub fn is_unique(&self, property: &str) -> bool {
+        self.unique.contains(property)
+    }
+
+    /// Whether a contact with this address was deleted permanently.
+    pub fn is_forgotten(&self, email: &str) -> bool {
+        self.forgotten.contains(email)
+    }
+
+    /// A live contact by its own id. A merged-away or archived one is not found.
+    pub fn live(&self, id: u64) -> Option<&Contact> {
         self.contacts.get(&id).filter(|contact| contact.archived_at.is_none())
     }
 
     /// A contact by its own id, archived or not.
-    pub(crate) fn any(&self, id: u64) -> Option<&Contact> {
+    pub fn any(&self, id: u64) -> Option<&Contact> {
         self.contacts.get(&id)
     }
 
     /// The survivor's id, for a merged-away id.
-    pub(crate) fn survivor(&self, id: u64) -> Option<u64> {
+    pub fn survivor(&self, id: u64) -> Option<u64> {
         let mut last = *self.merged_into.get(&id)?;
         // A chain of merges is as long as the merges, and never a ring: new ids are larger, and a
         // kept primary is never merged away into its own loser.
@@ -124,7 +140,7 @@ impl Store {
     }
 
     /// Who holds this value of a unique property. Addresses are compared folded.
-    pub(crate) fn holder(&self, property: &str, value: &str) -> Option<u64> {
+    pub fn holder(&self, property: &str, value: &str) -> Option<u64> {
         let holders = self.holders.get(property)?;
         if property == "email" {
             holders.get(&values::folded(value)).copied()
@@ -134,16 +150,17 @@ impl Store {
     }
 
     /// All contacts by ascending id, archived ones too.
-    pub(crate) fn all(&self) -> impl DoubleEndedIterator<Item = &Contact> {
+    pub fn all(&self) -> impl DoubleEndedIterator<Item = &Contact> {
         self.contacts.values()
     }
 
     /// All contacts from this id on, by ascending id.
-    pub(crate) fn from(&self, id: u64) -> impl Iterator<Item = &Contact> {
+    pub fn from(&self, id: u64) -> impl Iterator<Item = &Contact> {
         self.contacts.range(id..).map(|(_, contact)| contact)
     }
 
-    pub(crate) fn len(&self) -> usize {
+    /// How many contacts there are, archived ones too.
+    pub fn count(&self) -> usize {
         self.contacts.len()
     }
 
@@ -155,7 +172,7 @@ impl Store {
     }
 
     /// Makes a contact. The caller has checked that its addresses are free.
-    pub(crate) fn create(&mut self, now: DateTime<Utc>, changes: &Changes) -> u64 {
+    pub fn create(&mut self, now: DateTime<Utc>, changes: &Changes) -> u64 {
         let id = self.next_id;
         self.next_id += ID_STEP;
         let contact = Contact {
@@ -176,7 +193,7 @@ impl Store {
 
     /// Sets and clears properties of a contact that exists. A secondary address that becomes the
     /// primary one changes places with it; another new primary replaces the old one.
-    pub(crate) fn update(&mut self, now: DateTime<Utc>, id: u64, changes: &Changes) {
+    pub fn update(&mut self, now: DateTime<Utc>, id: u64, changes: &Changes) {
         let Some(mut contact) = self.contacts.get(&id).cloned() else { return };
         for (name, value) in changes {
             let old = match value {
@@ -196,7 +213,7 @@ impl Store {
     }
 
     /// Archives a contact and frees its addresses.
-    pub(crate) fn archive(&mut self, now: DateTime<Utc>, id: u64) {
+    pub fn archive(&mut self, now: DateTime<Utc>, id: u64) {
         if let Some(mut contact) = self.live(id).cloned() {
             contact.archived_at = Some(now);
             self.replace(now, id, Some(contact));
@@ -244,7 +261,7 @@ impl Store {
         Some(survivor)
     }
 
-    /// Removes a contact for good, and tells the addresses it had.
+    /// Removes a contact permanently, and tells the addresses it had.
     pub(crate) fn forget(&mut self, now: DateTime<Utc>, id: u64) -> Vec<String> {
         let Some(contact) = self.contacts.get(&id) else { return Vec::new() };
         let primary = contact.email().map(str::to_owned);
@@ -258,7 +275,7 @@ impl Store {
 
     /// What the search index shows of contacts that changed lately: by id, the contact as it was,
     /// or `None` if it was not there.
-    pub(crate) fn as_indexed(&self, now: DateTime<Utc>) -> BTreeMap<u64, Option<&Contact>> {
+    pub fn as_indexed(&self, now: DateTime<Utc>) -> BTreeMap<u64, Option<&Contact>> {
         let mut seen = BTreeMap::new();
         for (written_at, id, old) in &self.before {
             if *written_at + self.index_lag > now {

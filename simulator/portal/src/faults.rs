@@ -9,12 +9,10 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
+use http::Method;
 use serde::{Deserialize, Serialize};
 
 use crate::chance::Chance;
-use crate::errors::{self, Answer, Policy};
-use crate::exchange::PortalRequest;
-use crate::settings::Settings;
 
 /// What a fault does to a call.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -104,7 +102,7 @@ pub struct FaultRule {
     /// Only before this instant.
     #[serde(default)]
     pub until: Option<DateTime<Utc>>,
-    /// At most so many times.
+    /// At most this many times.
     #[serde(default)]
     pub count: Option<u64>,
 }
@@ -152,7 +150,7 @@ impl FaultRule {
         Ok(())
     }
 
-    /// The same rule, used up after so many times.
+    /// The same rule, used up after this many times.
     #[must_use]
     pub fn times(self, count: u64) -> Self {
         Self { count: Some(count), ..self }
@@ -177,7 +175,7 @@ pub const LANDING_MS_MAX: u64 = 25_000;
 
 /// The rules in force.
 #[derive(Debug, Default)]
-pub(crate) struct Faults {
+pub struct Faults {
     rules: Vec<SetFault>,
     last_id: u64,
     used: u64,
@@ -185,45 +183,53 @@ pub(crate) struct Faults {
 
 /// What the rules do to one call.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Fired {
-    pub(crate) end: Option<FaultKind>,
-    pub(crate) wait: Duration,
-    pub(crate) undefined: Vec<String>,
-    pub(crate) silent_rows: usize,
+pub struct Fired {
+    /// How the call ends, if not as it would.
+    pub end: Option<FaultKind>,
+    /// How much later the answer comes.
+    pub wait: Duration,
+    /// Properties that the call finds undefined.
+    pub undefined: Vec<String>,
+    /// How many rows of a batch write are dropped in silence.
+    pub silent_rows: usize,
 }
 
 impl Faults {
-    pub(crate) fn set(&mut self, rule: FaultRule) -> u64 {
+    /// Adds a rule; what clears it comes back.
+    pub fn set(&mut self, rule: FaultRule) -> u64 {
         self.last_id += 1;
         self.rules.push(SetFault { id: self.last_id, rule, met: 0, used: 0 });
         self.last_id
     }
 
     /// Removes a rule; whether there was one.
-    pub(crate) fn clear(&mut self, id: u64) -> bool {
+    pub fn clear(&mut self, id: u64) -> bool {
         let before = self.rules.len();
         self.rules.retain(|rule| rule.id != id);
         self.rules.len() < before
     }
 
-    pub(crate) fn clear_all(&mut self) {
+    /// Removes all rules.
+    pub fn clear_all(&mut self) {
         self.rules.clear();
     }
 
-    pub(crate) fn list(&self) -> &[SetFault] {
+    /// The rules in force.
+    pub fn list(&self) -> &[SetFault] {
         &self.rules
     }
 
     /// How many times any rule was used, cleared ones included.
-    pub(crate) fn used(&self) -> u64 {
+    pub fn used(&self) -> u64 {
         self.used
     }
 
     /// The rules that hit this call.
-    pub(crate) fn fire(
+    pub fn fire(
         &mut self,
         now: DateTime<Utc>,
-        request: &PortalRequest,
+        method: &Method,
+        path: &str,
         chance: &mut Chance,
     ) -> Fired {
         let mut fired = Fired::default();
@@ -234,7 +240,7 @@ impl Faults {
                 FaultKind::Slow { .. } => !fired.wait.is_zero(),
                 _ => fired.end.is_some(),
             };
-            if is_taken || !set.hits(now, request, chance) {
+            if is_taken || !set.hits(now, method, path, chance) {
                 continue;
             }
             self.used += 1;
@@ -251,14 +257,17 @@ impl Faults {
 }
 
 impl SetFault {
-    fn hits(&mut self, now: DateTime<Utc>, request: &PortalRequest, chance: &mut Chance) -> bool {
+    fn hits(
+        &mut self,
+        now: DateTime<Utc>,
+        method: &Method,
+        path: &str,
+        chance: &mut Chance,
+    ) -> bool {
         let rule = &self.rule;
         let matches = rule.count.is_none_or(|count| self.used < count)
-            && rule
-                .method
-                .as_deref()
-                .is_none_or(|method| method.eq_ignore_ascii_case(request.method.as_str()))
-            && rule.path.as_deref().is_none_or(|path| request.path.contains(path))
+            && rule.method.as_deref().is_none_or(|of| of.eq_ignore_ascii_case(method.as_str()))
+            && rule.path.as_deref().is_none_or(|part| path.contains(part))
             && rule.from.is_none_or(|from| from <= now)
             && rule.until.is_none_or(|until| now < until);
         if !matches {
@@ -269,32 +278,6 @@ impl SetFault {
             && rule.probability.is_none_or(|probability| chance.happens(probability));
         self.used += u64::from(hits);
         hits
-    }
-}
-
-impl FaultKind {
-    /// The answer that comes instead of doing anything, if this is such a fault.
-    pub(crate) fn instead(
-        &self,
-        scopes: &[&str],
-        settings: &Settings,
-        request_id: impl FnOnce() -> String,
-    ) -> Option<Answer> {
-        let throttled = |policy, request_id| Some(errors::throttled(policy, settings, request_id));
-        match self {
-            FaultKind::Unauthorized => Some(errors::unauthorized()),
-            FaultKind::Forbidden => Some(errors::missing_scopes(scopes)),
-            FaultKind::Locked => Some(errors::locked()),
-            FaultKind::TenSecondly => throttled(Policy::TenSecondly, request_id()),
-            FaultKind::Secondly => throttled(Policy::Secondly, request_id()),
-            FaultKind::Daily => throttled(Policy::Daily, request_id()),
-            FaultKind::Migrating { retry_after_s } => {
-                Some(Answer::empty(477).with("retry-after", retry_after_s.to_string()))
-            }
-            FaultKind::InternalError => Some(errors::internal_error()),
-            FaultKind::Edge { status } => Some(errors::edge_page(*status)),
-            _ => None,
-        }
     }
 }
 

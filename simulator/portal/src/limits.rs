@@ -11,20 +11,33 @@ use std::collections::{BTreeMap, VecDeque};
 use chrono::{DateTime, FixedOffset, NaiveDate, Offset, TimeDelta, Utc};
 use serde::{Deserialize, Serialize};
 
-use crate::errors::Policy;
 use crate::settings::Settings;
 
 const WINDOW: TimeDelta = TimeDelta::seconds(10);
 const SECOND: TimeDelta = TimeDelta::seconds(1);
 
+/// Which budget a call found spent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Policy {
+    /// The ten-second window of a token.
+    TenSecondly,
+    /// The searches of a second.
+    Secondly,
+    /// The account's day.
+    Daily,
+}
+
 /// What the usage endpoint tells: a snapshot, which may be old.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Usage {
-    pub(crate) used: u64,
-    pub(crate) collected_at: DateTime<Utc>,
-    pub(crate) resets_at: DateTime<Utc>,
+pub struct Usage {
+    /// Calls of the day, others' included.
+    pub used: u64,
+    /// When it was collected.
+    pub collected_at: DateTime<Utc>,
+    /// When the day ends.
+    pub resets_at: DateTime<Utc>,
     /// Whether it was collected for this very call.
-    pub(crate) is_fresh: bool,
+    pub is_fresh: bool,
 }
 
 /// What is kept across a restart.
@@ -35,8 +48,9 @@ pub(crate) struct DayCount {
     others: f64,
 }
 
+/// What is left of every budget.
 #[derive(Debug, Default)]
-pub(crate) struct Limits {
+pub struct Limits {
     tokens: BTreeMap<String, Windows>,
     searches: VecDeque<DateTime<Utc>>,
     today: Option<DayCount>,
@@ -54,7 +68,7 @@ struct Windows {
 impl Limits {
     /// Notes that a call arrived, whatever becomes of it. Searches have a limit of their own and
     /// are no part of the burst.
-    pub(crate) fn arrive(&mut self, now: DateTime<Utc>, token: &str, is_search: bool) {
+    pub fn arrive(&mut self, now: DateTime<Utc>, token: &str, is_search: bool) {
         if is_search {
             return;
         }
@@ -98,7 +112,7 @@ impl Limits {
     }
 
     /// The rate headers of an answer that is no search's.
-    pub(crate) fn headers(
+    pub fn headers(
         &mut self,
         now: DateTime<Utc>,
         token: &str,
@@ -126,7 +140,7 @@ impl Limits {
     }
 
     /// The usage endpoint's snapshot, renewed when it is older than it may be.
-    pub(crate) fn usage(&mut self, now: DateTime<Utc>, settings: &Settings) -> Usage {
+    pub fn usage(&mut self, now: DateTime<Utc>, settings: &Settings) -> Usage {
         self.turn_day(now, settings);
         let lag = TimeDelta::milliseconds(settings.usage_lag_ms as i64);
         match self.snapshot {
@@ -146,12 +160,12 @@ impl Limits {
     }
 
     /// Calls of the day so far, others' included.
-    pub(crate) fn used_today(&self) -> u64 {
+    pub fn used_today(&self) -> u64 {
         self.today.map_or(0, |today| today.own + today.others as u64)
     }
 
     /// The most calls of one token in any ten seconds so far.
-    pub(crate) fn peak(&self) -> usize {
+    pub fn peak(&self) -> usize {
         self.peak
     }
 
@@ -165,7 +179,7 @@ impl Limits {
     }
 
     /// Sets how many calls the day has seen.
-    pub(crate) fn spend(&mut self, now: DateTime<Utc>, used: u64, settings: &Settings) {
+    pub fn spend(&mut self, now: DateTime<Utc>, used: u64, settings: &Settings) {
         self.turn_day(now, settings);
         if let Some(today) = &mut self.today {
             today.own = used;

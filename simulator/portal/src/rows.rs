@@ -10,11 +10,10 @@ use std::fmt::Debug;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::definitions::{Group, Property};
-use crate::engine::Engine;
+use crate::definitions::Group;
 use crate::events::EventDefinition;
 use crate::store::Contact;
-use crate::world::Row;
+use crate::world::{Row, World};
 
 /// Why a portal that outlives its process can't be used.
 #[derive(Debug, thiserror::Error)]
@@ -59,24 +58,32 @@ pub trait KeepRows: Debug + Send {
     fn clear(&mut self) -> Result<(), String>;
 }
 
-/// Fills the engine with what is kept.
-pub(crate) fn load(keeper: &mut dyn KeepRows, engine: &mut Engine) -> Result<(), PortalFault> {
+/// Fills a fresh world with what is kept.
+///
+/// # Errors
+/// When a row can't be read.
+pub fn load(keeper: &mut dyn KeepRows, world: &mut World) -> Result<(), PortalFault> {
     let mut rows = keeper.load().map_err(PortalFault::Rows)?;
     // Definitions come before contacts: they say which values are unique.
     rows.sort_by_key(|row| (row.kind == "contact", row.kind == "next_id"));
     for KeptRow { kind, key, body } in rows {
         if let Some(body) = body {
-            restore(engine, &kind, key, &body)?;
+            restore(world, &kind, key, &body)?;
         }
     }
+    // It is all on disk.
+    world.unmark();
     Ok(())
 }
 
 /// Writes what changed since the last save.
-pub(crate) fn save(keeper: &mut dyn KeepRows, engine: &mut Engine) -> Result<(), PortalFault> {
-    let contacts = &engine.world.store.touched;
+///
+/// # Errors
+/// When a row can't be written; then all stay marked.
+pub fn save(keeper: &mut dyn KeepRows, world: &mut World) -> Result<(), PortalFault> {
+    let contacts = &world.store.touched;
     // A call that only counted isn't worth a sync: the count goes with the next write.
-    let only_counted = engine.world.touched.iter().all(|row| *row == Row::Counters);
+    let only_counted = world.touched.iter().all(|row| *row == Row::Counters);
     if contacts.is_empty() && only_counted {
         return Ok(());
     }
@@ -85,24 +92,22 @@ pub(crate) fn save(keeper: &mut dyn KeepRows, engine: &mut Engine) -> Result<(),
         rows.push(KeptRow { kind: kind.to_owned(), key, body });
     };
     for id in contacts {
-        let body = engine.world.store.any(*id).map(json).transpose()?;
+        let body = world.store.any(*id).map(json).transpose()?;
         put("contact", id.to_string(), body);
     }
     if !contacts.is_empty() {
-        put("next_id", String::new(), Some(engine.world.store.next_id.to_string()));
+        put("next_id", String::new(), Some(world.store.next_id.to_string()));
     }
-    for row in &engine.world.touched {
-        let (kind, key, body) = kept_row(engine, row)?;
+    for row in &world.touched {
+        let (kind, key, body) = kept_row(world, row)?;
         put(kind, key, body);
     }
     keeper.save(&rows).map_err(PortalFault::Rows)?;
-    engine.world.store.touched.clear();
-    engine.world.touched.clear();
+    world.unmark();
     Ok(())
 }
 
-fn restore(engine: &mut Engine, kind: &str, key: String, body: &str) -> Result<(), PortalFault> {
-    let world = &mut engine.world;
+fn restore(world: &mut World, kind: &str, key: String, body: &str) -> Result<(), PortalFault> {
     match kind {
         "contact" => world.store.restore(read::<Contact>(body)?),
         "next_id" => world.store.next_id = read(body)?,
@@ -112,24 +117,19 @@ fn restore(engine: &mut Engine, kind: &str, key: String, body: &str) -> Result<(
         "forgotten" => {
             world.store.forgotten.insert(key);
         }
-        "property" => {
-            let property: Property = read(body)?;
-            if property.unique && property.archived_at.is_none() {
-                world.store.unique.insert(property.name.clone());
-            }
-            world.definitions.put(property);
-        }
-        "group" => {
-            world.definitions.groups.insert(key, read::<Group>(body)?);
-        }
+        "property" => world.restore_property(read(body)?),
+        "group" => world.definitions.put_group(read::<Group>(body)?),
         "event_definition" => {
             world.events.definitions.insert(key, read::<EventDefinition>(body)?);
         }
         "event_id" => {
             world.events.seen.insert(key);
         }
-        "settings" => world.settings = read(body)?,
-        "counters" => engine.limits.restore(read(body)?),
+        "settings" => {
+            let kept = read(body)?;
+            world.set(|settings| *settings = kept);
+        }
+        "counters" => world.limits.restore(read(body)?),
         // A newer version's row: it stays in the file.
         _ => {}
     }
@@ -138,10 +138,9 @@ fn restore(engine: &mut Engine, kind: &str, key: String, body: &str) -> Result<(
 
 /// A row's kind, key and body; no body deletes it.
 fn kept_row(
-    engine: &Engine,
+    world: &World,
     row: &Row,
 ) -> Result<(&'static str, String, Option<String>), PortalFault> {
-    let world = &engine.world;
     Ok(match row {
         Row::Alias(id) => {
             ("alias", id.to_string(), world.store.merged_into.get(id).map(json).transpose()?)
@@ -161,7 +160,7 @@ fn kept_row(
         Row::EventId(id) => ("event_id", id.clone(), Some("true".into())),
         Row::Settings => ("settings", String::new(), Some(json(&world.settings)?)),
         Row::Counters => {
-            ("counters", String::new(), engine.limits.day_count().as_ref().map(json).transpose()?)
+            ("counters", String::new(), world.limits.day_count().as_ref().map(json).transpose()?)
         }
     })
 }

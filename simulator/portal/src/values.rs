@@ -8,26 +8,42 @@
 use chrono::{DateTime, NaiveDate, SecondsFormat, Utc};
 
 use crate::definitions::Property;
-use crate::errors::Invalid;
-use crate::routes::Version;
 use crate::settings::Settings;
+use crate::version::Version;
 
 const DAY_MS: i64 = 86_400_000;
 /// A whole number under this is taken for seconds where it can't be a midnight in milliseconds:
 /// as milliseconds it would be before March 1973.
 const SECONDS_BELOW: u64 = 100_000_000_000;
 
+/// One value that isn't accepted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Invalid {
+    /// The property.
+    pub name: String,
+    /// The value, as it was sent.
+    pub value: String,
+    /// HubSpot's code for what is wrong.
+    pub code: &'static str,
+    /// HubSpot's words for it.
+    pub message: String,
+}
+
 /// A value as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Stored {
-    pub(crate) text: String,
+pub struct Stored {
+    /// What the record holds.
+    pub text: String,
     /// What the record's warning calls the normalized value, if it was changed to fit.
-    pub(crate) normalized_to: Option<String>,
+    pub normalized_to: Option<String>,
 }
 
 /// The stored form of a value that is not empty. `present` is what the record holds now: an
 /// enumeration's leading `;` adds to it.
-pub(crate) fn store(
+///
+/// # Errors
+/// What is wrong with the value.
+pub fn store(
     property: &Property,
     raw: &str,
     present: Option<&str>,
@@ -78,19 +94,19 @@ pub(crate) fn store(
 }
 
 /// An instant as HubSpot prints it: milliseconds, which are left out when they are zero.
-pub(crate) fn iso(at: DateTime<Utc>) -> String {
+pub fn iso(at: DateTime<Utc>) -> String {
     let format =
         if at.timestamp_subsec_millis() == 0 { SecondsFormat::Secs } else { SecondsFormat::Millis };
     at.to_rfc3339_opts(format, true)
 }
 
 /// The form in which an address is stored and looked up.
-pub(crate) fn folded(email: &str) -> String {
+pub fn folded(email: &str) -> String {
     email.trim().to_lowercase()
 }
 
 /// The stored form of an address, if it is one that the portal takes.
-pub(crate) fn email(raw: &str, settings: &Settings) -> Option<String> {
+pub fn email(raw: &str, settings: &Settings) -> Option<String> {
     let address = folded(raw);
     let (local, domain) = address.split_once('@')?;
     let (_, tld) = domain.rsplit_once('.')?;
@@ -250,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn a_date_that_is_no_midnight_is_named_by_its_time_of_day() {
+    fn a_date_between_midnights_is_named_by_its_time_of_day() {
         let told = date("1570233600", Version::V3).unwrap_err();
         assert_eq!(told, "1570233600 is at 4:10:33.600 UTC, not midnight!");
     }
