@@ -1,12 +1,14 @@
-//! The machine's chance, behind the port: xoshiro256++, seeded once by the operating system.
+//! The machine's chance, behind the port: `rand`'s xoshiro256++, seeded once by the operating system.
 //!
-//! It names events and spreads retries; nothing secret is made from it, which [`secret`] is for. A generator of our own
-//! costs a few nanoseconds a number, where asking the system each time costs a call into it.
+//! It names events and spreads retries. Nothing secret is made from it; [`secret`] is for that. The
+//! generator costs a few nanoseconds a number, where asking the system each time costs a call into it.
 //!
 //! **Invariant**: two processes have different seeds, as surely as the system's chance is chance.
 
 use std::sync::{Mutex, PoisonError};
 
+use rand::rngs::Xoshiro256PlusPlus;
+use rand::{Rng as _, SeedableRng as _};
 use shared::ports::Entropy;
 
 /// Bytes that nobody can foresee, for what must stay secret: asked of the operating system each time.
@@ -21,7 +23,7 @@ pub fn secret() -> Result<[u8; 32], NoEntropy> {
 }
 
 /// Chance from a seed that the operating system gave.
-pub struct SystemEntropy(Mutex<[u64; 4]>);
+pub struct SystemEntropy(Mutex<Xoshiro256PlusPlus>);
 
 /// The operating system gave no seed.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
@@ -33,33 +35,14 @@ impl SystemEntropy {
     ///
     /// # Errors
     /// [`NoEntropy`], on a machine where nothing else would work either.
-    #[expect(clippy::disallowed_methods, reason = "this is the home of chance")]
     pub fn seeded() -> Result<Self, NoEntropy> {
-        let mut state = [0; 4];
-        for word in &mut state {
-            let mut bytes = [0; 8];
-            getrandom::fill(&mut bytes).map_err(NoEntropy)?;
-            *word = u64::from_le_bytes(bytes);
-        }
-        // All zeros is the one state that it never leaves.
-        state[0] |= 1;
-        Ok(Self(Mutex::new(state)))
+        Ok(Self(Mutex::new(Xoshiro256PlusPlus::from_seed(secret()?))))
     }
 }
 
 impl Entropy for SystemEntropy {
     fn next_u64(&self) -> u64 {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let [a, b, c, d] = &mut *state;
-        let number = a.wrapping_add(*d).rotate_left(23).wrapping_add(*a);
-        let shifted = *b << 17;
-        *c ^= *a;
-        *d ^= *b;
-        *b ^= *c;
-        *a ^= *d;
-        *c ^= shifted;
-        *d = d.rotate_left(45);
-        number
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).next_u64()
     }
 }
 
@@ -72,13 +55,6 @@ impl std::fmt::Debug for SystemEntropy {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_numbers_are_those_of_the_published_generator() {
-        let entropy = SystemEntropy(Mutex::new([1, 2, 3, 4]));
-        let numbers: Vec<u64> = (0..4).map(|_| entropy.next_u64()).collect();
-        assert_eq!(numbers, [41_943_041, 58_720_359, 3_588_806_011_781_223, 3_591_011_842_654_386]);
-    }
 
     #[test]
     fn two_processes_draw_different_numbers() {
