@@ -23,5 +23,7 @@ mod dependencies;
 mod documents;
 /// What is built once and serves all.
 mod features;
+/// What documents say of the code.
+mod statements;
 /// Rules for the deployment template.
 mod template;
