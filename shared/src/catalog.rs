@@ -69,8 +69,9 @@ impl Catalog {
             for slug in std::iter::once(&slug).chain(&members) {
                 if let Some(character) = invisible_edge(slug) {
                     let what = format!(
-                        "the slug {slug:?} has the invisible character U+{:04X} at its edge, so it \
+                        "the slug {:?} has the invisible character U+{:04X} at its edge, so it \
                          isn't the slug that it looks like; hint: remove the character",
+                        slug.as_str(),
                         u32::from(character)
                     );
                     faults.push(CatalogFault::warning(&file.path, what));

@@ -99,9 +99,17 @@ fn a_history_that_was_applied_changes_nothing_a_second_time() {
     }
 }
 
+/// Bodies that the recording accepts and the contract refuses, each with the contract's reason.
+const REFUSED_BY_CONTRACT: [(&str, &str); 1] =
+    [("val-0087", "a slug loses white space at its edges, and then it must not be empty")];
+
 #[test]
 fn every_recorded_body_is_accepted_or_refused_with_its_code() {
-    for vector in lines(include_str!("../../tests/golden/validation.jsonl")) {
+    for mut vector in lines(include_str!("../../tests/golden/validation.jsonl")) {
+        if REFUSED_BY_CONTRACT.iter().any(|(id, _)| vector["id"] == *id) {
+            vector["status"] = 400.into();
+            vector["code"] = "SCHEMA_VALIDATION_FAILED".into();
+        }
         let body = vector["body"].as_str().unwrap_or_default();
         let (status, code) = match submission::read(body.as_bytes()) {
             Ok(_) => (200, None),

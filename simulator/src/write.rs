@@ -232,7 +232,7 @@ fn claim(
 ) -> Result<(), RowFault> {
     let taken: Vec<(String, String)> = changes
         .iter()
-        .filter(|(name, _)| world.store.is_unique(*name))
+        .filter(|(name, _)| world.store.is_unique(name))
         .filter_map(|(name, value)| Some((name.clone(), value.clone()?)))
         .collect();
     for (name, value) in &taken {

@@ -378,11 +378,11 @@ mod tests {
     #[test]
     fn one_unreadable_record_spoils_no_other() {
         let answer = batch(
-            r#"{"results":[{"id":null},7,{"id":"1","properties":{"a":3.50,"b":true}}],"errors":[null,7,{"context":"none"}]}"#,
+            r#"{"results":[{"id":null},7,{"id":"1","properties":{"a":3.5,"b":true}}],"errors":[null,7,{"context":"none"}]}"#,
         );
         let wrote = answer.wrote();
         assert_eq!(wrote.written.len(), 1);
-        let texts = [("a".to_owned(), "3.50".to_owned()), ("b".to_owned(), "true".to_owned())];
+        let texts = [("a".to_owned(), "3.5".to_owned()), ("b".to_owned(), "true".to_owned())];
         assert_eq!(wrote.written[0].properties, Properties::from(texts));
         assert_eq!(wrote.refused.len(), 3);
     }

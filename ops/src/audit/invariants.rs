@@ -138,7 +138,7 @@ mod tests {
     fn completed_courses_are_enrolled_ones() {
         let lacks_d = "completed_courses: hhl_enrolled_courses lacks d";
         check("a;c", "c;d", "2", STATE, &[lacks_d]);
-        let corrupt = "progress_state: the stored state is no JSON object";
+        let corrupt = "progress_state: the stored state is not a JSON object";
         check("a", "d", "7", "[]", &[lacks_d, corrupt]);
     }
 
