@@ -72,6 +72,9 @@ fn a_file_that_a_document_names_exists() {
             if !is_file || !name.chars().all(is_name) || name.starts_with(['/', '.']) {
                 continue;
             }
+            if name.contains("NAME") {
+                continue;
+            }
             named += 1;
             if !root().join(name).exists() && !root().join(folder).join(name).exists() {
                 missing.push(format!("{} names {name}", file.path));

@@ -21,9 +21,11 @@ use crate::entropy::SeededEntropy;
 use crate::fired::Fired;
 
 mod asked;
+mod stored;
 mod troubles;
 
 pub use asked::Asked;
+use stored::{Stored, delivery, read};
 pub use troubles::Troubles;
 
 /// SQS: how long a deduplication id is remembered.
@@ -63,26 +65,6 @@ struct State {
     troubles: Troubles,
     watch: Option<Arc<dyn Watch>>,
     asked: Asked,
-}
-
-struct Stored {
-    message: Outgoing,
-    sent_at: DateTime<Utc>,
-    receive_count: u32,
-    receipt: Option<u64>,
-    hidden_until: Duration,
-    /// Received, and not put off since.
-    is_in_hand: bool,
-}
-
-impl Stored {
-    fn is_hidden(&self, now: Duration) -> bool {
-        self.hidden_until > now
-    }
-
-    fn is_in_flight(&self, now: Duration) -> bool {
-        self.receive_count > 0 && self.is_hidden(now)
-    }
 }
 
 impl SimQueue {
@@ -332,26 +314,6 @@ impl SimQueue {
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn delivery(number: u64, receipt: u64, stored: &Stored) -> Delivery {
-    Delivery {
-        message_id: number.to_string(),
-        receipt: Receipt::new(format!("{number} {receipt} {}", stored.message.group)),
-        body: stored.message.body.clone(),
-        group: stored.message.group.clone(),
-        deduplication_id: stored.message.deduplication_id.clone(),
-        receive_count: stored.receive_count,
-        sent_at: stored.sent_at,
-        attributes: stored.message.attributes.clone(),
-    }
-}
-
-/// A message's number, the number of its receive, and its group.
-fn read(receipt: &Receipt) -> Option<(u64, u64, &str)> {
-    let (number, rest) = receipt.handle().split_once(' ')?;
-    let (receipt, group) = rest.split_once(' ')?;
-    Some((number.parse().ok()?, receipt.parse().ok()?, group))
 }
 
 impl State {

@@ -213,7 +213,7 @@ fn a_corrupt_or_full_state_is_not_written_over() {
     };
     let (reason, detail) = dead("[]");
     assert_eq!(reason, Reason::CorruptState);
-    assert_eq!(detail, "the stored state is no JSON object");
+    assert_eq!(detail, "the stored state is not a JSON object");
     let (reason, detail) = dead(&format!(r#"{{"x":"{}"}}"#, "x".repeat(65_536)));
     assert_eq!(reason, Reason::StateTooLarge);
     assert!(detail.ends_with("characters, and 65536 fit"), "{detail}");
