@@ -88,7 +88,8 @@ fn ascii(domain: &str) -> Option<Cow<'_, str>> {
         .ok()
 }
 
-/// Whether an ASCII text is at least two labels of letters, digits and hyphens.
+/// Whether an ASCII text is at least two labels of letters, digits and hyphens. The last one isn't
+/// all digits: an IPv4 address is no domain.
 fn is_domain(domain: &str) -> bool {
     let is_label = |label: &str| {
         (1..=LABEL_CHARS_MAX).contains(&label.len())
@@ -96,5 +97,7 @@ fn is_domain(domain: &str) -> bool {
             && !label.starts_with('-')
             && !label.ends_with('-')
     };
-    domain.contains('.') && domain.split('.').all(is_label)
+    let is_address =
+        || domain.rsplit('.').next().is_some_and(|last| last.bytes().all(|b| b.is_ascii_digit()));
+    domain.contains('.') && domain.split('.').all(is_label) && !is_address()
 }

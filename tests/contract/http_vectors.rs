@@ -39,12 +39,13 @@ fn departures() -> Vec<Departure> {
     let no_object = "a state that is no object is corrupt, and reads as {}";
     let unknown_id = "an unknown contact id is anonymous";
     let later = "what HubSpot has or does is the worker's to find, and never reaches the sender";
+    let more_slashes = "a path may have a trailing slash";
     let no_path = "an unknown path is 404 by any method";
     vec![
         departure("http-0009", no_object, 200, empty()),
         departure("http-0011", no_object, 200, empty()),
         departure("http-0015", unknown_id, 200, anonymous()),
-        departure("http-0033", "a path may have a trailing slash", 200, empty()),
+        departure("http-0033", more_slashes, 200, empty()),
         departure(
             "http-0043",
             no_object,
@@ -79,6 +80,12 @@ fn departures() -> Vec<Departure> {
             anonymous(),
         ),
         departure("http-0153", no_path, 404, not_found()),
+        departure(
+            "http-0155",
+            more_slashes,
+            200,
+            json!({ "status": "logged", "mode": "anonymous" }),
+        ),
         departure("http-0159", no_path, 404, not_found()),
         departure("http-0161", no_path, 404, not_found()),
         departure(

@@ -205,6 +205,8 @@ fn an_email_has_an_unquoted_local_part_and_a_domain_of_labels() {
         "\"a\"@b.co",
         "a@b@c.co",
         "a@[1.2.3.4]",
+        "a@127.0.0.1",
+        "a@b.1",
         "a@b\u{202E}.co",
         "a@b\u{AD}\u{AD}.",
         "a@ä",
