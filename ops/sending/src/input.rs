@@ -28,10 +28,12 @@ pub(crate) fn open(file: &Path) -> Result<(Box<dyn BufRead + Send>, Option<u64>)
 
 /// What a fault of the input is to a command.
 pub(crate) fn unreadable(file: &Path, error: &Error) -> Stopped {
-    Stopped::Usage(format!(
-        "{} can't be read: {error}; hint: name a text file, or - for standard input",
-        file.display()
-    ))
+    let hint = match error.kind() {
+        // The text says what is wrong with the content.
+        ErrorKind::InvalidData => "correct the file, and send it again",
+        _ => "name a text file, or - for standard input",
+    };
+    Stopped::Usage(format!("{} can't be read: {error}; hint: {hint}", file.display()))
 }
 
 fn decoded(bytes: impl Read + Send + 'static) -> Box<dyn BufRead + Send> {

@@ -70,18 +70,33 @@ fn read_all(
 ) -> Result<()> {
     let Some(header) = rows.next()? else { return Ok(()) };
     let columns = columns(header.cells.ok_or_else(|| wrong(NOT_UTF_8.to_owned()))?)?;
-    while let Some(Row { cells, number, raw }) = rows.next()? {
-        let line = match event(&columns, cells, &raw) {
-            Ok(event) => Line::of_object(number, event, raw.len() as u64),
-            Err(unsent) => Line::of_unsent(number, raw, unsent),
-        };
-        if let Some(line) = begun.next(line)?
-            && lines.blocking_send(Ok(line)).is_err()
-        {
-            return Ok(());
+    while let Some(row) = rows.next()? {
+        for line in lines_of(row, &columns) {
+            if let Some(line) = begun.next(line)?
+                && lines.blocking_send(Ok(line)).is_err()
+            {
+                return Ok(());
+            }
         }
     }
     Ok(())
+}
+
+/// The line that a row makes; several that aren't sent, where a stray quote has joined rows.
+fn lines_of(Row { cells, number, raw }: Row, columns: &[Option<Column>]) -> Vec<Line> {
+    let joined = joined(&raw, columns.len());
+    if !joined.is_empty() {
+        let refused = |(at, text): (u64, &[u8])| {
+            let why = "a cell that begins with a quote joins it with other rows; close the quote, or \
+                       double it";
+            Line::of_unsent(number + at, text.to_vec(), Unsent::Refused(why.to_owned()))
+        };
+        return joined.into_iter().map(refused).collect();
+    }
+    vec![match event(columns, cells) {
+        Ok(event) => Line::of_object(number, event, raw.len() as u64),
+        Err(unsent) => Line::of_unsent(number, raw, unsent),
+    }]
 }
 
 const NOT_UTF_8: &str = "it isn't UTF-8; save the file as UTF-8";
@@ -129,18 +144,11 @@ impl Column {
 fn event(
     columns: &[Option<Column>],
     cells: Option<Vec<String>>,
-    raw: &[u8],
 ) -> std::result::Result<Map<String, Value>, Unsent> {
     let refused = |why: String| Err(Unsent::Refused(why));
     let Some(cells) = cells else { return refused(NOT_UTF_8.to_owned()) };
     if cells.iter().all(|cell| cell.trim().is_empty()) {
         return Err(Unsent::Empty);
-    }
-    if holds_rows(raw, columns.len()) {
-        return refused(
-            "a cell that begins with a quote holds whole rows; close the quote, or double it"
-                .to_owned(),
-        );
     }
     let count = cells.len();
     if count < columns.len() {
@@ -170,13 +178,17 @@ fn event(
     Ok(event)
 }
 
-/// Whether a row of several lines looks like rows that a stray quote has joined: each of its lines
-/// has the header's cells by itself.
-fn holds_rows(raw: &[u8], columns: usize) -> bool {
-    let lines: Vec<&[u8]> =
-        raw.split(|byte| *byte == b'\n').filter(|line| !line.trim_ascii().is_empty()).collect();
-    let cells = |line: &&[u8]| 1 + line.iter().filter(|byte| **byte == b',').count();
-    lines.len() > 1 && lines.iter().all(|line| cells(line) >= columns)
+/// The lines of a row that looks like rows joined by a stray quote, each with its distance from the
+/// first; none for any other row. Two of the lines then have all the header's cells, which a single
+/// row with a line break in a cell hasn't.
+fn joined(raw: &[u8], columns: usize) -> Vec<(u64, &[u8])> {
+    let lines: Vec<(u64, &[u8])> = (0..)
+        .zip(raw[begin_of(raw)..].split(|byte| *byte == b'\n'))
+        .filter(|(_, line)| !line.trim_ascii().is_empty())
+        .collect();
+    let cells = |line: &[u8]| 1 + line.iter().filter(|byte| **byte == b',').count();
+    let whole = lines.iter().filter(|(_, line)| cells(line) >= columns).count();
+    if whole > 1 { lines } else { Vec::new() }
 }
 
 /// Whether it is a number as spreadsheets shorten long ones: `1.23457E+15`.
@@ -355,7 +367,10 @@ mod tests {
     #[test]
     fn rows_that_a_stray_quote_joins_are_refused() {
         let joined = "eventName,email,slug\nx,\"a@b.co,m\n\ny,c@d.co,n\nz,\"e@f.co,o\nw,g@h.co,p\n";
-        check_unsent(joined, 1, &[(2, "holds whole rows")]);
+        let joins = "joins it with other rows";
+        check_unsent(joined, 1, &[(2, joins), (4, joins), (5, joins)]);
+        let short = "eventName,email,slug\nx,\"a@b.co,m\nshort\nz,\"e@f.co,o\n";
+        check_unsent(short, 0, &[(2, joins), (3, joins), (4, joins)]);
     }
 
     #[test]
