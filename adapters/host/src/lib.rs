@@ -3,7 +3,7 @@
 //! - [`environment`]: variables, and the one line of a start that stops
 //! - [`clock`], [`entropy`]: time and chance
 //! - [`output`]: the journal on standard output; [`log`] and [`metrics`] give its lines their form
-//! - [`lambda`]: API Gateway's events and the queue's, on the Lambda runtime; [`query`] decodes
+//! - [`lambda`]: API Gateway's events and the queue's, on the Lambda runtime
 //! - [`catalog_folder`]: the catalog as files
 //! - [`shutdown`]: the operator's wish to stop, as a future
 //!

@@ -1,6 +1,6 @@
 //! `milepost recover`: events that ingest logged while the queue was away, put on the queue.
 //!
-//! [`found`] finds the fallback lines in whatever a log was exported as. The message is the one that
+//! `found` finds the fallback lines in whatever a log was exported as. The message is the one that
 //! ingest would have sent, deduplication id and all: what the queue took after all, it stores once.
 
 mod found;

@@ -1,8 +1,8 @@
 //! `milepost track`: events from a file or a pipe, sent to a front door, and counted.
 //!
-//! A thread reads lines ([`lines`], [`mod@csv`]); they are cut into batches ([`batches`]), sent with retries
-//! ([`send`]), judged by what comes back ([`mod@fates`]) and counted ([`tally`]). [`mod@resume`] keeps how
-//! far it came. Envelopes ([`envelopes`]) take another way: onto the queue itself.
+//! A thread reads lines (`lines`, `csv`); they are cut into batches (`batches`), sent with retries
+//! (`send`), judged by what comes back (`fates`) and counted (`tally`). `resume` keeps how
+//! far it came. Envelopes (`envelopes`) take another way: onto the queue itself.
 //!
 //! **Invariant**: every line that is not blank has one fate, so the counts add up; and it has the
 //! same event id in every run, so no run counts anything twice.

@@ -1,8 +1,8 @@
 //! `milepost doctor`: what is wrong with a deployment, and how to fix it.
 //!
-//! [`variables`] judges the settings, [`portal`] asks HubSpot, and then either [`queue`],
-//! [`feeding`] and [`alarms`] ask AWS, or [`folder`] looks at the data folder of a `serve` or
-//! `local`. Each gives [`Check`]s; this file puts them on one list and decides how it ends.
+//! `variables` judges the settings, `portal` asks HubSpot, and then either `queue`,
+//! `feeding` and `alarms` ask AWS, or `folder` looks at the data folder of a `serve` or
+//! `local`. Each gives `Check`s; this file puts them on one list and decides how it ends.
 //!
 //! **Invariant**: nothing is changed, and no secret is shown.
 

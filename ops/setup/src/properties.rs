@@ -2,7 +2,7 @@
 //!
 //! `create` makes what is missing and leaves what exists; `check` compares, and changes nothing.
 //! The table is `shared::properties`, the calls are `hubspot::schema`'s. With `--events` it is the
-//! definitions of custom events that are made or checked, in [`events`].
+//! definitions of custom events that are made or checked, in `events`.
 //!
 //! **Invariant**: no definition is ever changed, save that a list of options gets the ones it
 //! lacks.

@@ -1,6 +1,6 @@
 //! `milepost quota`: how much of HubSpot's limits is used, and how long the backlog takes.
 //!
-//! HubSpot is asked for its figures, the queue for its depth; [`forecast`] reckons.
+//! HubSpot is asked for its figures, the queue for its depth; `forecast` reckons.
 
 mod forecast;
 
