@@ -2,7 +2,7 @@
 //!
 //! In: a lookup by AWS's own variable names. Out: an [`Identity`], or the variable that is missing.
 //!
-//! **Invariant**: nothing here shows a secret: an identity has no `Debug`, an error names a variable.
+//! **Invariant**: nothing here shows a secret. An identity has no `Debug`; an error names a variable.
 
 /// Who calls AWS, and in which region. It has no `Debug`, because it holds a secret.
 #[derive(Clone)]

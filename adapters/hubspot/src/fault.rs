@@ -1,6 +1,6 @@
 //! The kinds of failure: one variant for each thing that a caller can do about it.
 //!
-//! `classify` makes them from answers. A refusal of some inputs of a batch is no failure of the call;
+//! `classify` makes them from answers. If HubSpot refuses some inputs of a batch, the call did not fail;
 //! it has the same shape, and is handed over with what was written.
 //!
 //! **Invariant**: no text here holds an e-mail address, a token or a body.

@@ -1,4 +1,4 @@
-//! Lambda and CloudWatch, for `doctor` and `console`: reads, signed as whoever runs the command.
+//! Lambda and CloudWatch, for `doctor` and `console`: reads, signed with the operator's credentials.
 //!
 //! **Invariant**: what belongs to an emulator is never asked of AWS.
 
@@ -20,7 +20,7 @@ const LIMITS: Limits = Limits {
     total: Duration::from_secs(10),
 };
 
-/// AWS, as whoever runs the command.
+/// AWS, called with the operator's credentials.
 pub struct Aws {
     client: Result<Client, CallFault>,
     /// Whether SQS is at an address of its own, as an emulator's is.
@@ -52,7 +52,7 @@ impl Aws {
     /// The time at this address; none if its answer has no date.
     ///
     /// # Errors
-    /// [`CallFault`]: there is no answer.
+    /// [`CallFault`] when AWS did not answer.
     pub async fn date_of(&self, url: &str) -> Result<Option<DateTime<Utc>>, CallFault> {
         self.client.as_ref().map_err(Clone::clone)?.date_of(url).await
     }

@@ -1,7 +1,7 @@
 //! The simulator's faults that the console can switch, to watch an outage: a handful of those in
 //! `docs/portal.md`, each with a name.
 //!
-//! **Invariant**: a switch is on exactly if the simulator has what it sets, whoever set it.
+//! **Invariant**: a switch is on exactly if the simulator has what the switch sets.
 
 use simulator::Portal;
 use simulator::faults::{FaultKind, FaultRule};

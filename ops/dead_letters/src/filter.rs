@@ -6,7 +6,7 @@ use shared::identity::Person;
 
 use crate::dead_letter::DeadLetter;
 
-/// The shortest prefix that stands for an id.
+/// The shortest prefix that identifies an id.
 const ID_CHARS_MIN: usize = 6;
 
 /// A choice of dead letters; the default matches all.

@@ -153,7 +153,7 @@ pub async fn run(args: Args, output: &Output) -> Result<Ending, Stopped> {
     let mut run = Run { tally: Tally::default(), resume, has_token, output, bar };
     let began_at = clock.uptime();
 
-    // The first request goes alone: one request finds out that there is no front door, not many.
+    // The first request goes alone, so that one request finds a missing front door, not many.
     while let Some(first) = batches.next().await {
         pace.start_of(first.sent(), clock.uptime());
         let reply = sender.send(&first).await;

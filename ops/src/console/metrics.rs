@@ -113,7 +113,7 @@ impl Metrics {
 #[async_trait]
 impl StatsSource for Metrics {
     async fn recent_stats(&self) -> Result<RecentStats, String> {
-        // Whoever else asks waits here for the same answer.
+        // Other callers wait here for the same answer.
         let mut kept = self.kept.lock().await;
         let now = self.clock.uptime();
         if let Some((at, recent)) = &*kept
